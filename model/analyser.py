@@ -1,0 +1,231 @@
+"""One way through: a raw text in, a prediction with evidence out. The same code trains, serves and scores in batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from threadpoolctl import threadpool_limits
+
+from model import encoder, entities, language
+from model.context import find_cues, find_rules
+from model.decide import Decision, OperatingPoint, decide
+from model.document import Document, mentioned_targets, read_document
+from model.errors import TextError
+from model.evidence import ReadWindow, find_evidence
+from model.features import view
+from model.labels import DEFAULT_OPERATING_POINT, INDICATORS, LEVELS, OPERATING_POINTS
+from model.levels import level_of
+from model.records import (
+    SCORE_DECIMALS,
+    AuthorInfo,
+    ContextCue,
+    EntityMention,
+    Evidence,
+    IndicatorScore,
+    LanguageInfo,
+    OperatingPointName,
+    PracticeMention,
+    Prediction,
+    Problem,
+    Risk,
+    Stance,
+)
+from model.store import Artefact, load_artefact
+from model.tables import load_tables
+from model.text import MAX_CHARACTERS, Span, check_text, sentences, windows, words_of
+
+_FEW_WORDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to analyse: operating point, base rate to assume for `risk.score` (None: that of the model card), limit."""
+
+    operating_point: OperatingPointName = "balanced"
+    prior: float | None = None
+    max_characters: int = MAX_CHARACTERS
+
+
+class Analyser:
+    """Reads texts with one artefact. Thread-safe: nothing is kept from one text to the next."""
+
+    def __init__(self, artefact: Artefact) -> None:
+        self.artefact = artefact
+
+    @classmethod
+    def load(cls, root: Path, name: str | None = None) -> "Analyser":
+        """An analyser on the artefact `name` under `root` (default: the one that serves), warmed up.
+
+        Raises:
+            ArtefactError: the artefact cannot be trusted or is missing.
+        """
+        analyser = cls(load_artefact(root, name))
+        # One BLAS thread: small matrices gain nothing from more, and sums keep one order.
+        threadpool_limits(limits=1, user_api="blas")
+        encoder.warm_up()
+        entities.warm_up()
+        language.warm_up()
+        return analyser
+
+    def predict(self, text: str, *, id: str | None = None, options: Options | None = None) -> Prediction:
+        """The prediction of one text; a text that cannot be analysed gives status `error`, never an exception.
+
+        Raises:
+            ValueError: an option is out of range (operating point unknown, prior not in (0, 1)).
+        """
+        chosen = options or Options(DEFAULT_OPERATING_POINT)
+        _check_options(chosen)
+        blank = Prediction(
+            id=id, status="error", model_version=self.artefact.version, operating_point=chosen.operating_point
+        )
+        try:
+            check_text(text, chosen.max_characters)
+        except TextError as error:
+            return blank.model_copy(update={"error": Problem(code=error.code, message=error.message)})
+        document = read_document(text)
+        if not document.text:
+            message = "Le texte ne contient que des balises ou des caractères invisibles."
+            return blank.model_copy(update={"error": Problem(code="empty_text", message=message)})
+        return self._analyse(document, blank, chosen)
+
+    def levels(self, text: str) -> dict[str, int]:
+        """The level at each operating point, without passages or entities; for measuring.
+
+        Raises:
+            TextError: the text cannot be analysed.
+        """
+        check_text(text)
+        document = read_document(text)
+        logits = self.artefact.classifier.page([window.scores for window in self._read(document)])
+        mentioned = mentioned_targets(document)
+        found = {}
+        for name, point in self.artefact.points.items():
+            decision = decide(logits, mentioned, point)
+            found[name] = level_of(decision.stance, decision.present, decision.targets).value
+        return found
+
+    def _analyse(self, document: Document, blank: Prediction, options: Options) -> Prediction:
+        guess = language.guess_language(document.text, [document.unit_text(unit) for unit in document.units])
+        found: dict[str, object] = {"language": LanguageInfo(code=guess.code, confidence=guess.confidence)}
+        if not guess.supported:
+            message = f"Langue « {guess.code} » : Vigie ne juge que le français."
+            found |= {"status": "unsupported_language", "warnings": [Problem(code="unsupported_language", message=message)]}
+            return blank.model_copy(update=found)
+        warnings = []
+        if guess.mixed:
+            warnings.append(Problem(code="mixed_language", message="Le texte mêle le français et une autre langue."))
+        point = self.artefact.points[options.operating_point]
+        read = self._read(document)
+        logits = self.artefact.classifier.page([window.scores for window in read])
+        decision = decide(logits, mentioned_targets(document), point)
+        if len(words_of(document.text)) < _FEW_WORDS:
+            warnings.append(Problem(code="too_short", message="Texte trop court pour être jugé."))
+            decision = replace(decision, stance="neutral", present=())
+        found |= {
+            "status": "ok",
+            "risk": self._risk(decision, options),
+            "stance": Stance.model_validate({"value": decision.stance, "scores": _summing_to_one(decision.stance_scores)}),
+            "indicators": self._indicators(document, read, decision),
+            "targets": list(decision.targets),
+            "warnings": warnings,
+            **_described(document),
+        }
+        return blank.model_copy(update=found)
+
+    def _read(self, document: Document) -> list[ReadWindow]:
+        parts = [document.part(span) for span in windows(document.text, sentences(document.text))]
+        views = [view(part) for part in parts]
+        scores = self.artefact.classifier.score(views)
+        return [ReadWindow(*items) for items in zip(parts, views, scores, strict=True)]
+
+    def _risk(self, decision: Decision, options: Options) -> Risk:
+        level = level_of(decision.stance, decision.present, decision.targets)
+        score = decision.flag
+        if options.prior is not None:
+            score = with_prior(score, float(self.artefact.manifest["base_rate"]), options.prior)
+        return Risk(
+            score=round(score, SCORE_DECIMALS),
+            level=level.value,
+            label=LEVELS[level.value].name,
+            reasons=list(level.reasons),
+        )
+
+    def _indicators(self, document: Document, read: Sequence[ReadWindow], decision: Decision) -> list[IndicatorScore]:
+        rules = find_rules(document.text) if decision.present else []
+        found = []
+        for label in INDICATORS:
+            present = label.id in decision.present
+            evidence = []
+            if present:
+                for shown in find_evidence(self.artefact.classifier, read, label.id, rules):
+                    start, end, text = _raw(document, shown.span)
+                    evidence.append(
+                        Evidence(
+                            start=start,
+                            end=end,
+                            text=text,
+                            source="rule" if shown.rule else "model",
+                            score=round(shown.score, SCORE_DECIMALS),
+                            rule=shown.rule,
+                        )
+                    )
+            score = round(decision.scores[label.id], SCORE_DECIMALS)
+            found.append(IndicatorScore(id=label.id, label=label.name, score=score, present=present, evidence=evidence))
+        return found
+
+
+def with_prior(score: float, assumed: float, prior: float) -> float:
+    """A calibrated probability moved from the base rate it assumes to another one (Bayes' rule on the odds)."""
+    odds = score / max(1e-9, 1 - score) * (prior / (1 - prior)) / (assumed / (1 - assumed))
+    return odds / (1 + odds)
+
+
+def _check_options(options: Options) -> None:
+    if options.operating_point not in OPERATING_POINTS:
+        raise ValueError(f"Point de fonctionnement inconnu : {options.operating_point!r} ({', '.join(OPERATING_POINTS)}).")
+    if options.prior is not None and not 0 < options.prior < 1:
+        raise ValueError(f"Fréquence de base {options.prior} : un nombre entre 0 et 1, bornes exclues, est attendu.")
+
+
+def _summing_to_one(scores: Mapping[str, float]) -> dict[str, float]:
+    rounded = {name: round(value, SCORE_DECIMALS) for name, value in scores.items()}
+    largest = max(rounded, key=lambda name: rounded[name])
+    rest = sum(value for name, value in rounded.items() if name != largest)
+    return rounded | {largest: round(1 - rest, SCORE_DECIMALS)}
+
+
+def _raw(document: Document, span: Span) -> tuple[int, int, str]:
+    raw = document.clean.to_raw(span)
+    return raw.start, raw.end, document.clean.raw[raw.start : raw.end]
+
+
+@cache
+def _practice_names() -> dict[str, str]:
+    return {practice.id: practice.name for practice in load_tables().practices}
+
+
+def _described(document: Document) -> dict[str, object]:
+    """What tables and entities say of a text, whatever its scores: context, author, practices, entities."""
+    found = entities.find_author(document)
+    author = AuthorInfo(status=found.status)  # type: ignore[arg-type]
+    if found.span:
+        start, end, text = _raw(document, found.span)
+        author = AuthorInfo(status=found.status, start=start, end=end, text=text)  # type: ignore[arg-type]
+    cues = []
+    for cue in find_cues(document.text):
+        start, end, text = _raw(document, cue.span)
+        cues.append(ContextCue(kind=cue.kind, start=start, end=end, text=text))
+    practices = []
+    for hit in document.hits_of("practice"):
+        start, end, text = _raw(document, hit.span)
+        practices.append(PracticeMention(id=hit.entry, name=_practice_names()[hit.entry], start=start, end=end, text=text))
+    mentions = []
+    for entity in entities.find_entities(document):
+        start, end, text = _raw(document, entity.span)
+        value = dict(entity.value) if entity.value else None
+        mentions.append(EntityMention(kind=entity.kind, start=start, end=end, text=text, value=value))
+    return {"context": cues, "author": author, "practices": practices, "entities": mentions}
+
+

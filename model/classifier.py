@@ -1,0 +1,180 @@
+"""The trained object that is served: from the view of a window to calibrated scores, and from windows to a page.
+
+Two sets of linear heads share the features of `model.features`: one reads the whole window (stance, flag, targets,
+indicators), one reads each sentence (indicators). A small linear head per label weighs both with the stance; it was
+fitted on out-of-fold scores of writers unseen by the heads, so its output is a calibrated probability.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+from model.features import Passage, PassageFeatures, View
+from model.labels import INDICATOR_IDS, STANCE_IDS, TARGET_IDS
+
+Array = NDArray[np.float64]
+
+FLAG: Final = "flag"
+WINDOW_HEADS: Final = (*INDICATOR_IDS, *STANCE_IDS, FLAG, *TARGET_IDS)
+MIXED_HEADS: Final = (*INDICATOR_IDS, *STANCE_IDS, FLAG, *TARGET_IDS)
+_NO_SENTENCE: Final = -6.0
+_LOGIT_BOUND: Final = 12.0
+
+
+class LinearHeads(BaseEstimator):  # type: ignore[misc]
+    """Independent logistic regressions over one feature space, one for each named label.
+
+    A label without a positive or without a negative example gets a constant logit instead.
+    """
+
+    def __init__(self, features: PassageFeatures, names: tuple[str, ...], strength: float = 1.0) -> None:
+        self.features = features
+        self.names = names
+        self.strength = strength
+
+    def fit(self, passages: Sequence[Passage], y: NDArray[np.bool_]) -> Self:
+        """Learn from passages and a boolean matrix of shape (len(passages), len(names)).
+
+        Raises:
+            ValueError: the shape of `y` does not fit.
+        """
+        if y.shape != (len(passages), len(self.names)):
+            raise ValueError(f"y : forme {(len(passages), len(self.names))} attendue, {y.shape} reçue.")
+        x = self.features.fit(passages).transform(passages)
+        weights = np.zeros((x.shape[1], len(self.names)), dtype=np.float32)
+        biases = np.zeros(len(self.names))
+        for column in range(len(self.names)):
+            truth = y[:, column]
+            if truth.all() or not truth.any():
+                biases[column] = _LOGIT_BOUND if truth.all() else -_LOGIT_BOUND
+                continue
+            head = LogisticRegression(C=self.strength, tol=1e-3, max_iter=500).fit(x, truth)
+            weights[:, column] = head.coef_[0]
+            biases[column] = head.intercept_[0]
+        self.weights_ = weights
+        self.biases_ = biases
+        return self
+
+    def logits(self, passages: Sequence[Passage]) -> Array:
+        """Logits of shape (len(passages), len(names))."""
+        if not passages:
+            return np.zeros((0, len(self.names)))
+        scores = self.features.transform(passages) @ self.weights_ + self.biases_
+        return np.clip(np.asarray(scores, dtype=np.float64), -_LOGIT_BOUND, _LOGIT_BOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class RawScores:
+    """Logits of one window: `window` of shape (19,) in the order of WINDOW_HEADS, `sentences` of shape (n, 12)."""
+
+    window: Array
+    sentences: Array
+
+
+def mixing_inputs(raw: RawScores) -> Array:
+    """The inputs of the mixing heads: a matrix of shape (19, 6), one row for each of MIXED_HEADS.
+
+    Columns: the label's own window logit; the highest and second highest sentence logit of the label (of any grave label
+    for the others); the logits of `promotes`, of `warns` and of the flag.
+    """
+    own = raw.window
+    count = len(INDICATOR_IDS)
+    promotes, warns = own[WINDOW_HEADS.index("promotes")], own[WINDOW_HEADS.index("warns")]
+    flag = own[WINDOW_HEADS.index(FLAG)]
+    ordered = np.full((2, count), _NO_SENTENCE)
+    if len(raw.sentences):
+        ranked = -np.sort(-raw.sentences, axis=0)[:2]
+        ordered[: len(ranked)] = np.maximum(ranked, _NO_SENTENCE)
+    rows = []
+    for index in range(len(MIXED_HEADS)):
+        high, second = (ordered[0, index], ordered[1, index]) if index < count else (ordered[0].max(), ordered[1].max())
+        rows.append((own[index], high, second, promotes, warns, flag))
+    return np.asarray(rows)
+
+
+class MixingHeads(BaseEstimator):  # type: ignore[misc]
+    """One calibrated logistic regression a label over the six inputs of `mixing_inputs`."""
+
+    def __init__(self, strength: float = 0.3) -> None:
+        self.strength = strength
+
+    def fit(self, inputs: Array, y: NDArray[np.bool_]) -> Self:
+        """Learn from inputs of shape (n, 19, 6) and a boolean matrix of shape (n, 19)."""
+        labels = len(MIXED_HEADS)
+        self.weights_ = np.zeros((labels, inputs.shape[2]))
+        self.biases_ = np.zeros(labels)
+        for index in range(labels):
+            truth = y[:, index]
+            if truth.all() or not truth.any():
+                self.biases_[index] = _LOGIT_BOUND if truth.all() else -_LOGIT_BOUND
+                continue
+            head = LogisticRegression(C=self.strength, max_iter=1000).fit(inputs[:, index], truth)
+            self.weights_[index] = head.coef_[0]
+            self.biases_[index] = head.intercept_[0]
+        return self
+
+    def logits(self, inputs: Array) -> Array:
+        """Calibrated logits of shape (n, 19)."""
+        mixed = np.einsum("nlk,lk->nl", inputs, self.weights_) + self.biases_
+        return np.clip(mixed, -_LOGIT_BOUND, _LOGIT_BOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowScores:
+    """Calibrated logits of one window, shape (19,), and the sentence logits behind them, shape (n, 12)."""
+
+    logits: Array
+    sentences: Array
+
+
+class Classifier(BaseEstimator):  # type: ignore[misc]
+    """All heads together. `page_penalty_` (19,) is what a page of n windows pays, times log n, for its many chances."""
+
+    def __init__(self, window_heads: LinearHeads, sentence_heads: LinearHeads, mixing_heads: MixingHeads) -> None:
+        self.window_heads = window_heads
+        self.sentence_heads = sentence_heads
+        self.mixing_heads = mixing_heads
+        self.page_penalty_: Array = np.zeros(len(MIXED_HEADS))
+
+    def raw(self, views: Sequence[View]) -> list[RawScores]:
+        """Logits before mixing, one record a view; each view is scored by itself, so batches change nothing."""
+        return [
+            RawScores(self.window_heads.logits([view.whole])[0], self.sentence_heads.logits(view.sentences))
+            for view in views
+        ]
+
+    def score(self, views: Sequence[View]) -> list[WindowScores]:
+        """Calibrated logits, one record a view."""
+        found = []
+        for raw in self.raw(views):
+            logits = self.mixing_heads.logits(mixing_inputs(raw)[np.newaxis])[0]
+            found.append(WindowScores(logits, raw.sentences))
+        return found
+
+    def score_clauses(self, passages: Sequence[Passage]) -> Array:
+        """Sentence-head logits of shape (len(passages), 12), for choosing the shortest sufficient passage."""
+        return self.sentence_heads.logits(passages)
+
+    def page(self, windows: Sequence[WindowScores]) -> Array:
+        """Logits of a page of shape (19,): the highest of its windows, less the penalty for the number of windows.
+
+        `warns` and `neutral` are the mean over the windows: what a page mostly does.
+        """
+        stacked = np.stack([window.logits for window in windows])
+        if len(windows) == 1:
+            return np.asarray(stacked[0])
+        highest = stacked.max(axis=0) - self.page_penalty_ * np.log(len(windows))
+        for stance in ("warns", "neutral"):
+            index = MIXED_HEADS.index(stance)
+            highest[index] = stacked[:, index].mean()
+        return np.asarray(highest)
+
+
+def probability(logits: Array) -> Array:
+    """Probabilities in (0, 1) of logits."""
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))

@@ -1,0 +1,87 @@
+"""What surrounds a claim: negation, condition, question, quotation, disclaimer, warning… found by cues of a data table."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import regex
+
+from model.tables import load_tables
+from model.text import Span, fold
+
+CONTEXT_KINDS: Final = (
+    "negation",
+    "condition",
+    "question",
+    "quotation",
+    "reported_speech",
+    "disclaimer",
+    "facade_disclaimer",
+    "warning",
+    "satire",
+    "testimony",
+    "recognised_care",
+    "person_at_risk",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A context cue found: its kind and its range in the clean text."""
+
+    kind: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHit:
+    """A rule that fired: the indicator it shows, its identifier, its range in the clean text."""
+
+    label: str
+    rule: str
+    span: Span
+
+
+@cache
+def _patterns() -> tuple[tuple[tuple[str, regex.Pattern[str]], ...], tuple[tuple[str, str, regex.Pattern[str]], ...]]:
+    tables = load_tables()
+    cues = tuple((cue.kind, regex.compile(cue.pattern)) for cue in tables.cues)
+    rules = tuple((rule.kind, rule.id, regex.compile(rule.pattern)) for rule in tables.rules)
+    return cues, rules
+
+
+def foldable(text: str) -> str:
+    """The folded form on which patterns are matched: same length as the clean text, line breaks as spaces."""
+    return fold(text).replace("\n", " ")
+
+
+def find_cues(text: str) -> list[Cue]:
+    """The cues of a clean text, sorted by position, overlapping cues of one kind merged."""
+    folded = foldable(text)
+    found = [
+        Cue(kind, Span(*match.span()))
+        for kind, pattern in _patterns()[0]
+        for match in pattern.finditer(folded)
+        if match.end() > match.start()
+    ]
+    found.sort(key=lambda cue: (cue.kind, cue.span.start, cue.span.end))
+    merged: list[Cue] = []
+    for cue in found:
+        last = merged[-1] if merged else None
+        if last and last.kind == cue.kind and cue.span.start <= last.span.end:
+            merged[-1] = Cue(cue.kind, Span(last.span.start, max(last.span.end, cue.span.end)))
+        else:
+            merged.append(cue)
+    return sorted(merged, key=lambda cue: (cue.span.start, cue.span.end, cue.kind))
+
+
+def find_rules(text: str) -> list[RuleHit]:
+    """The rules that fire in a clean text, sorted by position, whatever their context."""
+    folded = foldable(text)
+    found = [
+        RuleHit(label, name, Span(*match.span()))
+        for label, name, pattern in _patterns()[1]
+        for match in pattern.finditer(folded)
+        if match.end() > match.start()
+    ]
+    return sorted(found, key=lambda hit: (hit.span.start, hit.span.end, hit.rule))

@@ -1,0 +1,76 @@
+"""From calibrated scores to what is present: thresholds of an operating point, the stance gate, targets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.classifier import FLAG, MIXED_HEADS, probability
+from model.labels import INDICATOR_IDS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
+
+_WEAKER_STANCES: Final = tuple(stance for stance in STANCE_IDS if stance != "promotes")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Thresholds on calibrated probabilities, all in (0, 1): one an indicator, one for `promotes`, one a target."""
+
+    indicators: Mapping[str, float]
+    promotes: float
+    targets: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers for the manifest, rounded to six decimals."""
+        return {
+            "indicators": {name: round(value, 6) for name, value in self.indicators.items()},
+            "promotes": round(self.promotes, 6),
+            "targets": {name: round(value, 6) for name, value in self.targets.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The operating point of a manifest; KeyError when a label is missing."""
+        return cls(
+            {name: float(data["indicators"][name]) for name in INDICATOR_IDS},
+            float(data["promotes"]),
+            {name: float(data["targets"][name]) for name in TARGET_IDS},
+        )
+
+
+def points_from_json(data: Mapping[str, Any]) -> dict[str, OperatingPoint]:
+    """The three operating points of a manifest; KeyError when one is missing."""
+    return {name: OperatingPoint.from_json(data[name]) for name in OPERATING_POINTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What holds of a page at an operating point; scores are calibrated probabilities."""
+
+    stance: str
+    stance_scores: dict[str, float]
+    flag: float
+    scores: dict[str, float]
+    present: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def decide(logits: NDArray[np.float64], mentioned: frozenset[str], point: OperatingPoint) -> Decision:
+    """Apply an operating point to the page's logits, shape (19,) in the order of MIXED_HEADS.
+
+    `mentioned` holds the targets that a data table found named in the text: a target that nothing names is never set.
+    """
+    values = dict(zip(MIXED_HEADS, probability(logits).tolist(), strict=True))
+    total = sum(values[stance] for stance in STANCE_IDS)
+    stance_scores = {stance: values[stance] / total for stance in STANCE_IDS}
+    if values["promotes"] >= point.promotes:
+        stance = "promotes"
+    else:
+        stance = max(_WEAKER_STANCES, key=lambda name: values[name])
+    scores = {name: values[name] for name in INDICATOR_IDS}
+    present = tuple(name for name in INDICATOR_IDS if stance == "promotes" and scores[name] >= point.indicators[name])
+    targets = tuple(name for name in TARGET_IDS if name in mentioned and values[name] >= point.targets[name])
+    if "serious_illness" in targets and "illness" not in targets:
+        targets = tuple(name for name in TARGET_IDS if name in {*targets, "illness"})
+    return Decision(stance, stance_scores, values[FLAG], scores, present, targets)

@@ -1,0 +1,38 @@
+"""Errors that Vigie raises on purpose; every message says what was found, where, and what was expected.
+
+VigieError
+ ├─ TextError            a text that cannot be analysed (code of the contract: empty_text, too_long, invalid_text)
+ ├─ TableError           a data table that cannot be read
+ ├─ ArtefactError        a model folder that is missing, changed, truncated, foreign or of another format
+ ├─ CorpusError          an annotated file that cannot be used
+ └─ BatchError           an input or output file of a batch that cannot be read or written
+"""
+
+
+class VigieError(Exception):
+    """Base of every error that Vigie raises on purpose."""
+
+
+class TextError(VigieError):
+    """A text that cannot be analysed; `code` is one of the contract's error codes."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class TableError(VigieError):
+    """A data table that cannot be read."""
+
+
+class ArtefactError(VigieError):
+    """A model folder that must not be loaded."""
+
+
+class CorpusError(VigieError):
+    """An annotated file that cannot be used."""
+
+
+class BatchError(VigieError):
+    """An input or output file of a batch that cannot be read or written."""

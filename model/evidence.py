@@ -1,0 +1,135 @@
+"""Which words show a sign: the best sentence of an indicator, cut down to the clause that still shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import regex
+
+from model.classifier import Classifier, WindowScores, probability
+from model.context import RuleHit
+from model.document import Document, Unit
+from model.features import View, view
+from model.labels import INDICATOR_IDS
+from model.text import Span, words_of
+
+_MOST: Final = 3
+_MARGIN: Final = 1.5
+_SHORT: Final = 12
+_MOST_CLAUSES: Final = 8
+_WORD_COST: Final = 0.06
+_CLAUSE: Final = regex.compile(r"[,:()\"«»]| - | (?=(?:et|mais|car|ou|pour|afin|parce|puis|donc)\b)")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A passage in the clean text that shows an indicator: score in [0, 1], and the rule that named it, if any."""
+
+    span: Span
+    score: float
+    rule: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWindow:
+    """A window as read: its part of the document, its view and its scores."""
+
+    document: Document
+    view: View
+    scores: WindowScores
+
+
+def find_evidence(
+    classifier: Classifier, windows: Sequence[ReadWindow], label: str, rules: Sequence[RuleHit]
+) -> list[Shown]:
+    """At least one passage for an indicator, at most three, in the order of the text.
+
+    The sentences with the highest sentence score are taken, within 1.5 logits of the best; a rule of the indicator that
+    fires inside one gives the words, else the clauses of the sentence compete and the shortest good one wins.
+    """
+    column = INDICATOR_IDS.index(label)
+    ranked = [
+        (float(window.scores.sentences[row, column]), number, row)
+        for number, window in enumerate(windows)
+        for row in range(len(window.scores.sentences))
+    ]
+    if not ranked:
+        document = windows[0].document
+        return [Shown(Span(0, len(document.text)), 0.0, None)]
+    ranked.sort(key=lambda item: (-item[0], item[1], item[2]))
+    shown: list[Shown] = []
+    for logit, number, row in ranked:
+        if len(shown) == _MOST or (shown and logit < max(0.0, ranked[0][0] - _MARGIN)):
+            break
+        unit = windows[number].view.units[row]
+        score = float(probability(np.float64(logit)))
+        rule = next((hit for hit in rules if hit.label == label and hit.span.overlaps(unit.span)), None)
+        if rule:
+            passage = Shown(_widened(rule.span, unit, windows[number].document.text), score, rule.rule)
+        else:
+            passage = Shown(_shortest(classifier, windows[number].document, unit, column), score, None)
+        if not any(passage.span.overlaps(other.span) for other in shown):
+            shown.append(passage)
+    return sorted(shown, key=lambda passage: (passage.span.start, passage.span.end))
+
+
+def _widened(span: Span, unit: Unit, text: str) -> Span:
+    """A rule's words, completed to whole words and kept inside their sentence."""
+    start, end = max(span.start, unit.span.start), min(span.end, unit.span.end)
+    while start > unit.span.start and text[start - 1].isalnum():
+        start -= 1
+    while end < unit.span.end and text[end].isalnum():
+        end += 1
+    return Span(start, end)
+
+
+def _clauses(text: str, unit: Unit) -> list[Span]:
+    edges = [unit.span.start]
+    edges += [found.end() for found in _CLAUSE.finditer(text, unit.span.start, unit.span.end)]
+    edges = sorted({*edges, unit.span.end})
+    spans = [Span(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [span for span in spans if words_of(text[span.start : span.end])]
+
+
+def _shortest(classifier: Classifier, document: Document, unit: Unit, column: int) -> Span:
+    """The run of clauses with the best sentence logit less a cost for each word; the sentence itself competes."""
+    text = document.text
+    if len(words_of(text[unit.span.start : unit.span.end])) <= _SHORT:
+        return unit.span
+    clauses = _clauses(text, unit)[:_MOST_CLAUSES]
+    runs = [
+        Span(clauses[first].start, clauses[last].end) for first in range(len(clauses)) for last in range(first, len(clauses))
+    ]
+    runs = [run for run in runs if len(words_of(text[run.start : run.end])) >= 3] or [unit.span]
+    if unit.span not in runs:
+        runs.append(unit.span)
+    first_token = unit.first
+    pieces = []
+    for run in runs:
+        inside = [i for i in range(first_token, unit.after) if run.start <= document.tokens[i].span.start < run.end]
+        pieces.append(Unit(run, inside[0], inside[-1] + 1) if inside else Unit(run, first_token, first_token))
+    passages = [view(_only(document, piece)).sentences[0] for piece in pieces]
+    logits = classifier.score_clauses(passages)[:, column]
+    costs = np.asarray([len(words_of(text[run.start : run.end])) for run in runs]) * _WORD_COST
+    return _trimmed(runs[int(np.argmax(np.round(logits - costs, 6)))], text)
+
+
+def _only(document: Document, unit: Unit) -> Document:
+    chosen = [i for i, hit in enumerate(document.hits) if unit.first <= hit.first < unit.after]
+    return Document(
+        document.clean,
+        document.tokens,
+        (unit,),
+        tuple(document.hits[i] for i in chosen),
+        frozenset(new for new, old in enumerate(chosen) if old in document.negated),
+    )
+
+
+def _trimmed(span: Span, text: str) -> Span:
+    start, end = span.start, span.end
+    while end > start and text[end - 1] in " ,:;-(\"«":
+        end -= 1
+    while start < end and text[start] in " ,:;-)\"»":
+        start += 1
+    return Span(start, end) if start < end else span

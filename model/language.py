@@ -1,0 +1,84 @@
+"""Which language a text is in; Vigie judges French and says so when a text is not."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from lingua import Language, LanguageDetector, LanguageDetectorBuilder
+from spacy.lang.fr.stop_words import STOP_WORDS
+
+from model.text import words_of
+
+# The languages met in French-speaking scrapes; fewer languages make short texts safer.
+_LANGUAGES: Final = (
+    Language.FRENCH, Language.ENGLISH, Language.SPANISH, Language.ITALIAN, Language.GERMAN, Language.PORTUGUESE,
+    Language.DUTCH, Language.CATALAN, Language.ARABIC, Language.RUSSIAN, Language.TURKISH, Language.POLISH,
+    Language.ROMANIAN, Language.VIETNAMESE, Language.CHINESE, Language.JAPANESE, Language.HEBREW, Language.GREEK,
+)  # fmt: skip
+_FEW_WORDS: Final = 5
+_SURE: Final = 0.5
+_PLAUSIBLE: Final = 0.2
+_STOP_WORD_SHARE: Final = 0.3
+_LONG_UNIT: Final = 8
+_SAMPLE: Final = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """ISO 639-1 code of the likeliest language (`und` when nothing can be told), confidence in [0, 1] that it is
+    that one, and whether Vigie judges the text; `mixed` when only part of it is French."""
+
+    code: str
+    confidence: float
+    supported: bool
+    mixed: bool = False
+
+
+@cache
+def _detector() -> LanguageDetector:
+    return LanguageDetectorBuilder.from_languages(*_LANGUAGES).with_preloaded_language_models().build()
+
+
+def warm_up() -> None:
+    """Load the language models now rather than at the first text."""
+    _detector()
+
+
+def guess_language(text: str, units: list[str]) -> LanguageGuess:
+    """The language of a clean text; `units` are its sentences, looked at one by one when the whole is not French.
+
+    Very short texts are given the benefit of the doubt unless they are in another script or plainly in another language.
+    """
+    words = words_of(text)
+    if not any(word.isalpha() for word in words):
+        return LanguageGuess("und", 0.0, supported=True)
+    detector = _detector()
+    values = detector.compute_language_confidence_values(text[:_SAMPLE])
+    top, french = values[0], next(v.value for v in values if v.language == Language.FRENCH)
+    code = top.language.iso_code_639_1.name.lower()
+    if top.language == Language.FRENCH and (french >= _PLAUSIBLE or len(words) < _FEW_WORDS):
+        return _with_foreign_parts(french, units)
+    if len(words) < _FEW_WORDS and (french > 0 or top.value < _SURE):
+        return LanguageGuess("fr", round(french, 4), supported=True)
+    if _french_words(words) >= _STOP_WORD_SHARE and french > 0:
+        return LanguageGuess("fr", round(french, 4), supported=True, mixed=True)
+    if any(_is_french(unit) for unit in units):
+        return LanguageGuess("fr", round(french, 4), supported=True, mixed=True)
+    return LanguageGuess(code, round(top.value, 4), supported=False)
+
+
+def _with_foreign_parts(french: float, units: list[str]) -> LanguageGuess:
+    long_units = [unit for unit in units if len(words_of(unit)) >= _LONG_UNIT]
+    foreign = sum(1 for unit in long_units[:3] + long_units[-3:] if not _is_french(unit))
+    return LanguageGuess("fr", round(french, 4), supported=True, mixed=foreign > 1)
+
+
+def _french_words(words: list[str]) -> float:
+    return sum(1 for word in words if word.lower() in STOP_WORDS) / len(words)
+
+
+def _is_french(unit: str) -> bool:
+    words = words_of(unit)
+    if len(words) < _LONG_UNIT:
+        return False
+    return _detector().compute_language_confidence(unit[:_SAMPLE], Language.FRENCH) >= _SURE

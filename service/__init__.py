@@ -1,0 +1,1 @@
+"""The command, the batch engine, the HTTP API and the web page."""

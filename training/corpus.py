@@ -1,0 +1,171 @@
+"""The annotated corpus: one JSON object a line, read with the file and line of every fault."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.errors import CorpusError
+
+CORPUS: Final = Path("data/annotated")
+SPLITS: Final = ("train", "dev", "test")
+
+Indicator = Literal[
+    "miracle_cure",
+    "breaking_with_medicine",
+    "medicine_disparagement",
+    "mystical_discourse",
+    "pseudo_science",
+    "undue_influence",
+    "isolation",
+    "financial_pressure",
+    "misleading_title",
+    "unrecognised_training",
+    "vulnerable_target",
+    "physical_danger",
+]
+Lookalike = Literal[
+    "warning", "victim", "news", "satire", "question", "regulated_care", "prudent_wellness", "homonym"
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Passage(_Strict):
+    """A passage that shows an indicator: half-open range in code points of the text."""
+
+    label: Indicator
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+
+
+class Annotator(_Strict):
+    """Who labelled: an identifier, and truthfully whether a person or a language model."""
+
+    id: str
+    kind: Literal["model", "person"]
+
+
+class AnnotatedText(_Strict):
+    """One line of the corpus (contract, "Corpus line"); `lookalike` says what harmless thing a level-0 text is."""
+
+    id: str
+    text: str = Field(min_length=1)
+    channel: Literal[
+        "ad", "directory", "website", "social_post", "comment", "newsletter", "video_transcript", "message"
+    ]
+    stance: Literal["promotes", "warns", "neutral"]
+    risk_level: int = Field(ge=0, le=3)
+    indicators: tuple[Passage, ...]
+    targets: tuple[Literal["illness", "serious_illness", "minor"], ...] = ()
+    theme: str = ""
+    lookalike: Lookalike | None = None
+    provenance: str
+    writer: str = ""
+    annotator: Annotator | None = None
+    second_reader: Annotator | None = None
+    group: str = ""
+    split: str = ""
+
+    def labels(self) -> frozenset[str]:
+        """Identifiers of the indicators that the text carries."""
+        return frozenset(passage.label for passage in self.indicators)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether an analyst should examine the text: level 2 or 3."""
+        return self.risk_level >= 2
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A corpus line with the place it was read from, or the reason why it could not be read."""
+
+    file: Path
+    number: int
+    text: AnnotatedText | None
+    problem: str | None
+
+    @property
+    def place(self) -> str:
+        """File and line, as editors jump to them."""
+        return f"{self.file}:{self.number}"
+
+
+def corpus_files(source: Path) -> list[Path]:
+    """The JSONL files of a corpus folder, sorted by name; or the one file given.
+
+    Raises:
+        CorpusError: nothing there.
+    """
+    files = [source] if source.is_file() else sorted(source.glob("*.jsonl"))
+    if not files:
+        raise CorpusError(f"Aucun fichier .jsonl dans {source}.")
+    return files
+
+
+def read_lines(source: Path) -> Iterator[Line]:
+    """Every line of a corpus, readable or not, in the order of files and lines."""
+    for file in corpus_files(source):
+        try:
+            content = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            yield Line(file, 0, None, f"fichier illisible ({error})")
+            continue
+        for number, line in enumerate(content.split("\n"), start=1):
+            if line.strip():
+                yield _parse(file, number, line)
+
+
+def _parse(file: Path, number: int, line: str) -> Line:
+    try:
+        return Line(file, number, AnnotatedText.model_validate_json(line), None)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"champ « {'.'.join(map(str, fault['loc'])) or 'ligne'} » : {fault['msg']}" for fault in error.errors()[:3]
+        )
+        return Line(file, number, None, faults)
+
+
+def load_corpus(source: Path = CORPUS) -> list[AnnotatedText]:
+    """All texts of a corpus.
+
+    Raises:
+        CorpusError: a line cannot be read; the message names file, line and field of the first three.
+    """
+    texts: list[AnnotatedText] = []
+    faults: list[str] = []
+    for line in read_lines(source):
+        if line.text is None:
+            faults.append(f"{line.place} : {line.problem}")
+        else:
+            texts.append(line.text)
+    if faults:
+        raise CorpusError(f"Corpus {source} : {len(faults)} ligne(s) illisible(s).\n" + "\n".join(faults[:3]))
+    return texts
+
+
+def of_split(texts: Iterable[AnnotatedText], split: str) -> list[AnnotatedText]:
+    """The texts of one split, in order."""
+    return [text for text in texts if text.split == split]
+
+
+def corpus_hash(texts: Iterable[AnnotatedText]) -> str:
+    """Hexadecimal SHA-256 over the texts and labels, whatever their order in the files."""
+    digest = hashlib.sha256()
+    for text in sorted(texts, key=lambda text: text.id):
+        digest.update(to_line(text).encode())
+    return digest.hexdigest()
+
+
+def to_line(text: AnnotatedText) -> str:
+    """The JSON line of a text, without the fields left at their default."""
+    data: dict[str, Any] = text.model_dump(mode="json", exclude_defaults=True)
+    keep = {"indicators": [passage.model_dump() for passage in text.indicators], "targets": list(text.targets)}
+    return json.dumps(data | keep, ensure_ascii=False)

@@ -1,0 +1,194 @@
+"""From the corpus to the artefact: heads, out-of-fold mixing, operating points, metrics, card."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from model.analyser import Analyser
+from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
+from model.document import mentioned_targets
+from model.errors import CorpusError
+from model.features import PassageFeatures
+from model.labels import INDICATOR_IDS
+from model.store import Artefact, library_versions, load_artefact, save_artefact, set_current, tables_hash
+from training.card import model_card
+from training.corpus import AnnotatedText, corpus_hash, of_split
+from training.evaluate import evaluate, flag_by_point, predict_all
+from training.matrices import Example, example_of, stacked_truth, writers_of
+from training.plots import model_plots
+from training.thresholds import Scored, operating_points, page_penalty
+
+_FOLDS: Final = 5
+_LEAST: Final = 40
+#: Chosen on folds of unseen writers of the corpus (docs/modele.md says what was compared).
+SETTINGS: Final[dict[str, float]] = {
+    "word_weight": 1.0,
+    "character_weight": 1.0,
+    "class_weight": 0.5,
+    "vector_weight": 2.0,
+    "window_strength": 1.0,
+    "sentence_strength": 1.0,
+    "mixing_strength": 0.3,
+}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The result of a training: the artefact's name and folder, its metrics, and how long it took, in seconds."""
+
+    name: str
+    folder: Path
+    metrics: dict[str, Any]
+    seconds: float
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    return None
+
+
+def train(
+    texts: Sequence[AnnotatedText], root: Path, *, seed: int = 0, activate: bool = True, progress: Progress = _silent
+) -> Trained:
+    """Train on the `train` texts, tune on `dev`, measure on `dev` and `test`, and write the artefact under `root`.
+
+    The same texts, seed and libraries give the same artefact name and the same predictions, whatever the number of
+    threads. `progress` is called with a step's French name, the units done and the units in all.
+
+    Raises:
+        CorpusError: fewer than 40 texts to learn from, or fewer than two writers.
+    """
+    started = time.perf_counter()
+    learn, tune = of_split(texts, "train"), of_split(texts, "dev")
+    if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
+        raise CorpusError(
+            f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs."
+        )
+    with threadpool_limits(limits=1):
+        examples = _examples(learn, "Lecture des textes", progress)
+        tuning = _examples(tune, "Lecture des textes de réglage", progress)
+        classifier, points, base_rate = _learn(examples, tuning, seed, progress)
+        name = _name(texts, seed)
+        facts = _facts(texts, seed, base_rate, classifier)
+        folder = save_artefact(root, name, classifier, points, facts, {})
+        metrics = _measure(load_artefact(root, name), texts, progress)
+        seconds = time.perf_counter() - started
+        files = {
+            "metrics.json": (json.dumps(metrics, ensure_ascii=False, indent=2) + "\n").encode(),
+            "card.md": model_card(name, facts, metrics, seconds, [point.to_json() for point in points.values()]).encode(),
+            **model_plots(metrics),
+        }
+        folder = save_artefact(root, name, classifier, points, facts, files)
+    if activate:
+        set_current(root, name)
+    return Trained(name, folder, metrics, time.perf_counter() - started)
+
+
+def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> list[Example]:
+    found = []
+    for done, text in enumerate(texts, start=1):
+        found.append(example_of(text))
+        progress(step, done, len(texts))
+    return found
+
+
+def _learn(
+    examples: Sequence[Example], tuning: Sequence[Example], seed: int, progress: Progress
+) -> tuple[Classifier, dict[str, Any], float]:
+    inputs = _out_of_fold(examples, seed, progress)
+    truth = stacked_truth(examples)
+    classifier = _fit_heads(examples)
+    classifier.mixing_heads.fit(inputs, truth)
+    progress("Apprentissage", _FOLDS + 1, _FOLDS + 1)
+    unseen = _unseen_logits(inputs, truth, examples, seed)
+    if tuning:
+        tuned = np.stack([scores.logits for scores in classifier.score([example.view for example in tuning])])
+        unseen = np.vstack([unseen, tuned])
+        truth = np.vstack([truth, stacked_truth(tuning)])
+    everyone = [*examples, *tuning]
+    mentioned = tuple(mentioned_targets(example.document) for example in everyone)
+    points = operating_points(Scored(unseen, truth, mentioned))
+    classifier.page_penalty_ = page_penalty(unseen, truth)
+    base_rate = float(np.mean([example.text.flagged for example in examples]))
+    return classifier, points, base_rate
+
+
+def _fit_heads(examples: Sequence[Example]) -> Classifier:
+    weights = {name: SETTINGS[name] for name in ("word_weight", "character_weight", "class_weight", "vector_weight")}
+    window = LinearHeads(PassageFeatures(**weights), WINDOW_HEADS, SETTINGS["window_strength"])
+    window.fit([example.view.whole for example in examples], stacked_truth(examples))
+    sentence = LinearHeads(PassageFeatures(**weights), INDICATOR_IDS, SETTINGS["sentence_strength"])
+    sentence.fit(
+        [passage for example in examples for passage in example.view.sentences],
+        np.vstack([example.sentence_truth for example in examples]),
+    )
+    return Classifier(window, sentence, MixingHeads(SETTINGS["mixing_strength"]))
+
+
+def _folds(examples: Sequence[Example], seed: int) -> list[set[str]]:
+    """Writers dealt into folds; the model is judged on hands that it has not seen."""
+    writers = writers_of(examples)
+    np.random.default_rng(seed).shuffle(writers)
+    count = min(_FOLDS, len(writers))
+    return [set(writers[fold::count]) for fold in range(count)]
+
+
+def _out_of_fold(examples: Sequence[Example], seed: int, progress: Progress) -> Any:
+    inputs: list[Any] = [None] * len(examples)
+    folds = _folds(examples, seed)
+    for fold, held in enumerate(folds):
+        progress("Apprentissage", fold, len(folds) + 1)
+        classifier = _fit_heads([example for example in examples if example.text.writer not in held])
+        chosen = [i for i, example in enumerate(examples) if example.text.writer in held]
+        for i, raw in zip(chosen, classifier.raw([examples[i].view for i in chosen]), strict=True):
+            inputs[i] = mixing_inputs(raw)
+    return np.stack(inputs)
+
+
+def _unseen_logits(inputs: Any, truth: Any, examples: Sequence[Example], seed: int) -> Any:
+    """Mixed logits of every example by mixing heads that did not see its writer either."""
+    logits = np.zeros(truth.shape)
+    for held in _folds(examples, seed):
+        inside = np.asarray([example.text.writer in held for example in examples])
+        logits[inside] = MixingHeads(SETTINGS["mixing_strength"]).fit(inputs[~inside], truth[~inside]).logits(inputs[inside])
+    return logits
+
+
+def _name(texts: Sequence[AnnotatedText], seed: int) -> str:
+    what = json.dumps([corpus_hash(texts), seed, SETTINGS, library_versions(), tables_hash()], sort_keys=True)
+    return f"{version('vigie')}+{sha256(what.encode()).hexdigest()[:8]}"
+
+
+def _facts(texts: Sequence[AnnotatedText], seed: int, base_rate: float, classifier: Classifier) -> dict[str, Any]:
+    counts = {split: len(of_split(texts, split)) for split in ("train", "dev", "test")}
+    return {
+        "corpus_sha256": corpus_hash(texts),
+        "texts": counts,
+        "seed": seed,
+        "settings": SETTINGS,
+        "base_rate": round(base_rate, 6),
+        "page_penalty": [round(float(value), 6) for value in classifier.page_penalty_],
+    }
+
+
+def _measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progress) -> dict[str, Any]:
+    analyser = Analyser(artefact)
+    measured: dict[str, Any] = {"points": flag_by_point(analyser, of_split(texts, "test"))}
+    for split in ("dev", "test"):
+        chosen = of_split(texts, split)
+        predictions = predict_all(analyser, chosen, lambda done, total: progress("Mesure", done, total))
+        measured[split] = evaluate(chosen, predictions)
+        learned_from = {text.writer for text in of_split(texts, "train")}
+        unseen = [i for i, text in enumerate(chosen) if text.writer not in learned_from]
+        if unseen and len(unseen) < len(chosen):
+            measured[f"{split}_unseen_writers"] = evaluate([chosen[i] for i in unseen], [predictions[i] for i in unseen])
+    return measured

@@ -1,0 +1,113 @@
+"""Operating points and the page penalty, chosen on scores of texts that the heads did not learn from."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.classifier import MIXED_HEADS, probability
+from model.decide import OperatingPoint, decide
+from model.labels import INDICATOR_IDS, TARGET_IDS
+from model.levels import level_of
+
+Array = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+
+_EVERY_TARGET: Final = frozenset(TARGET_IDS)
+_TRIAGE_RECALL: Final = 0.97
+_STRICT_PRECISION: Final = 0.95
+_FURTHEST: Final = 4.0
+_STEP: Final = 0.1
+_FLAG_LEVEL: Final = 2
+#: A threshold learned from few positives is drawn towards the one of all indicators together, as if by this many.
+_SHRINKAGE: Final = 40.0
+_TAIL: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Texts not learned from: mixed logits (n, 19), truth (n, 19), targets that a table finds named in each."""
+
+    logits: Array
+    truth: Truth
+    mentioned: tuple[frozenset[str], ...]
+
+
+def operating_points(scored: Scored) -> dict[str, OperatingPoint]:
+    """The three operating points.
+
+    `balanced`: for each indicator the threshold with the best F1, drawn towards the common one where positives are few;
+    for `promotes` and the targets the best F1 as well. `triage` and `strict` move all thresholds of indicators and stance
+    by one shift in log odds: down until 97 % of the flagged texts are flagged, up until 95 % of the flags are right,
+    at most 4. So what is present at `strict` is present at `balanced`, and what is there is present at `triage`.
+    """
+    common = _best_threshold(
+        np.concatenate([scored.logits[:, i] for i in range(len(INDICATOR_IDS))]),
+        np.concatenate([scored.truth[:, i] for i in range(len(INDICATOR_IDS))]),
+    )
+    cuts = {}
+    for index, name in enumerate(INDICATOR_IDS):
+        own = _best_threshold(scored.logits[:, index], scored.truth[:, index])
+        weight = scored.truth[:, index].sum() / (scored.truth[:, index].sum() + _SHRINKAGE)
+        cuts[name] = weight * own + (1 - weight) * common
+    for name in ("promotes", *TARGET_IDS):
+        index = MIXED_HEADS.index(name)
+        cuts[name] = _best_threshold(scored.logits[:, index], scored.truth[:, index])
+    steps = np.arange(0.0, _FURTHEST + _STEP, _STEP)
+    down = next((s for s in steps if flag_figures(scored, _shifted(cuts, -s))[0] >= _TRIAGE_RECALL), _FURTHEST)
+    up = next((s for s in steps if flag_figures(scored, _shifted(cuts, s))[1] >= _STRICT_PRECISION), _FURTHEST)
+    return {"triage": _shifted(cuts, -down), "balanced": _shifted(cuts, 0.0), "strict": _shifted(cuts, up)}
+
+
+def flag_figures(scored: Scored, point: OperatingPoint) -> tuple[float, float]:
+    """Recall and precision of the flag (level 2 or 3) at an operating point."""
+    flagged = np.asarray(
+        [
+            level_of(found.stance, found.present, found.targets).value >= _FLAG_LEVEL
+            for found in (
+                decide(row, mentioned, point) for row, mentioned in zip(scored.logits, scored.mentioned, strict=True)
+            )
+        ]
+    )
+    truth = scored.truth[:, MIXED_HEADS.index("flag")]
+    right = int((flagged & truth).sum())
+    return right / max(1, int(truth.sum())), right / max(1, int(flagged.sum()))
+
+
+def _shifted(cuts: dict[str, float], shift: float) -> OperatingPoint:
+    moved = {name: float(probability(np.float64(cut + shift))) for name, cut in cuts.items()}
+    still = {name: float(probability(np.float64(cuts[name]))) for name in TARGET_IDS}
+    return OperatingPoint({name: moved[name] for name in INDICATOR_IDS}, moved["promotes"], still)
+
+
+def _best_threshold(logits: Array, truth: Truth) -> float:
+    """The logit with the best F1, in the middle of the gap below it; 0 without a positive."""
+    if not truth.any():
+        return 0.0
+    order = np.argsort(-logits, kind="stable")
+    right = np.cumsum(truth[order])
+    f1 = 2 * right / (np.arange(1, len(order) + 1) + truth.sum())
+    best = int(np.argmax(f1))
+    above = logits[order[best]]
+    below = logits[order[min(best + 1, len(order) - 1)]]
+    return float((above + below) / 2)
+
+
+def page_penalty(logits: Array, truth: Truth) -> Array:
+    """What each head pays, times log n, for n windows; shape (19,), zero or more.
+
+    Above its 95th percentile the logit of texts without the label is close to exponential with mean excess b; the highest
+    of n such draws then passes a threshold as often as one draw does when it pays b log n.
+    """
+    penalty = np.zeros(len(MIXED_HEADS))
+    for index in range(len(MIXED_HEADS)):
+        harmless = logits[~truth[:, index], index]
+        if len(harmless):
+            edge = np.quantile(harmless, _TAIL)
+            beyond = harmless[harmless > edge] - edge
+            penalty[index] = float(beyond.mean()) if len(beyond) else 0.0
+    return penalty
+
+
+__all__ = ["Scored", "flag_figures", "operating_points", "page_penalty"]
