@@ -1,0 +1,124 @@
+"""The HTTP application: assembled here from its parts, nothing loaded at import."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from starlette.routing import Match
+
+from model.analyser import Analyser
+from service.database import open_database
+from service.limits import BodyLimit, RateLimit
+from service.problems import MEDIA_TYPE, add_handlers
+from service.routes import page, predict, tables
+from service.settings import Settings, load_settings
+from service.state import Metrics, State
+
+_DESCRIPTION: Final = (
+    "Vigie lit des offres et publications de bien-être en français et relève, passages à l'appui, des signes de dérive "
+    "sectaire en santé. Il ne dit jamais qu'une personne ou un groupe est une secte : il montre des **indices à examiner**, "
+    "et une personne décide. Les textes ne sont ni conservés ni journalisés, sauf demande expresse."
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """An application with these settings (default: those of the environment); the model is loaded when it starts."""
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = open_database(chosen.database_url)
+        app.state.vigie = State(Analyser.load(chosen.model_dir), engine, chosen, Metrics())
+        yield
+        engine.dispose()
+
+    app = FastAPI(
+        title="Vigie",
+        version=version("vigie"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.include_router(predict.router)
+    app.include_router(tables.router)
+    app.include_router(page.router)
+    app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
+    add_handlers(app)
+    _measure(app)
+    app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
+    if chosen.rate_per_minute:
+        app.add_middleware(RateLimit, per_minute=chosen.rate_per_minute)
+    app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
+    return app
+
+
+def _measure(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def measured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = time.perf_counter()
+        response = await call_next(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        metrics = request.app.state.vigie.metrics
+        route = _route_of(app, request)
+        metrics.requests.labels(request.method, route, str(response.status_code)).inc()
+        metrics.seconds.labels(route).observe(time.perf_counter() - started)
+        return response
+
+
+def _route_of(app: FastAPI, request: Request) -> str:
+    """The path as declared, so that unknown addresses do not each make a counter."""
+    for route in app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            return str(getattr(route, "path", "autre"))
+    return "autre"
+
+
+def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schema["info"]["x-limits"] = tables.limits_of(settings).model_dump()
+        schema["components"]["schemas"]["Problem9457"] = {
+            "type": "object",
+            "description": "Erreur (RFC 9457).",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": {"type": "string"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+                "errors": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                    },
+                },
+            },
+        }
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem9457"}}}
+        for path in schema["paths"].values():
+            for operation in path.values():
+                operation["responses"]["default"] = {"description": "Erreur", "content": content}
+                operation["responses"].pop("422", None)
+        app.openapi_schema = schema
+    return app.openapi_schema

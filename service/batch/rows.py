@@ -1,0 +1,277 @@
+"""Read rows of texts from CSV, JSONL, Parquet and XLSX files, gzip included, one at a time; a bad row stays a row."""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+from zipfile import BadZipFile
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from charset_normalizer import from_bytes
+from openpyxl.utils.exceptions import InvalidFileException
+
+from model.errors import BatchError
+
+_SAMPLE: Final = 1 << 18
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_FIELD_LIMIT: Final = 50_000_000
+_PARQUET_ROWS: Final = 256
+#: Of the bytes beyond ASCII, how many may be broken for a file still to count as UTF-8.
+_BROKEN_SHARE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How to read an input: path, names of the columns, delimiter and encoding (None: detected)."""
+
+    path: Path
+    text_column: str = "text"
+    id_column: str = "id"
+    delimiter: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the input: its number from 1, its identifier, its text or the reason why there is none, and the share
+    of the file read so far, in [0, 1]."""
+
+    number: int
+    id: str
+    text: str | None
+    problem: str | None
+    progress: float
+
+
+def format_of(path: Path) -> str:
+    """The format of a path by its name: `csv`, `jsonl`, `parquet` or `xlsx`.
+
+    Raises:
+        BatchError: another ending; the message names the endings known.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = bool(suffixes) and suffixes[-1] == ".gz"
+    ending = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
+    known = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".xlsx": "xlsx"}
+    if ending not in known or (packed and known[ending] in ("parquet", "xlsx")):
+        raise BatchError(
+            f"{path} : format inconnu. Attendu : .csv, .tsv, .jsonl, .parquet ou .xlsx (.gz possible pour .csv, .tsv, .jsonl)."
+        )
+    return known[ending]
+
+
+def read_rows(source: Source) -> Iterator[Row]:
+    """The rows of an input, in order.
+
+    Raises:
+        BatchError: the file cannot be read at all, or lacks the text column; the message names file and columns.
+    """
+    if source.path.is_dir() or not source.path.exists():
+        raise BatchError(f"{source.path} : fichier introuvable.")
+    reader = _READERS[format_of(source.path)]
+    try:
+        yield from reader(source)
+    except (OSError, EOFError, gzip.BadGzipFile, csv.Error) as error:
+        raise BatchError(f"{source.path} : lecture impossible ({error}).") from error
+
+
+class _Counted(io.RawIOBase):
+    """A raw file that knows how much of it was read."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("rb", buffering=0)
+        self.size = max(1, path.stat().st_size)
+        self.done = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.file.readinto(buffer) or 0
+        self.done += count
+        return count
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+    def share(self) -> float:
+        return min(1.0, self.done / self.size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes]]]:
+    with _Counted(path) as raw:
+        buffered: IO[bytes] = io.BufferedReader(raw)
+        yield raw, gzip.open(buffered) if path.suffix.lower() == ".gz" else buffered
+
+
+def detect_encoding(path: Path) -> str:
+    """The encoding of a text file: a byte order mark decides, then UTF-8 if nearly all of it is valid, then a guess."""
+    with _opened(path) as (_, content):
+        sample = content.read(_SAMPLE)
+        for mark, name in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
+            if sample.startswith(mark):
+                return name
+        if _is_utf8(sample, content):
+            return "utf-8"
+    guess = from_bytes(sample, cp_isolation=["cp1252", "latin_1", "mac_roman", "cp850"]).best()
+    # The machines that write French listings in one byte a letter write this one.
+    return guess.encoding if guess else "cp1252"
+
+
+def _is_utf8(sample: bytes, rest: IO[bytes]) -> bool:
+    broken = beyond = 0
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    piece = sample
+    while piece:
+        text = decoder.decode(piece)
+        broken += sum("\udc80" <= character <= "\udcff" for character in text)
+        beyond += sum(character > "\x7f" for character in text)
+        piece = rest.read(_SAMPLE)
+    return broken <= _BROKEN_SHARE * beyond
+
+
+def _read_csv(source: Source) -> Iterator[Row]:
+    csv.field_size_limit(_FIELD_LIMIT)
+    encoding = _checked_encoding(source)
+    delimiter = source.delimiter or _detect_delimiter(source, encoding)
+    with _opened(source.path) as (raw, content):
+        lines = io.TextIOWrapper(content, encoding=encoding, errors="surrogateescape", newline="")
+        reader = csv.reader(lines, delimiter=delimiter)
+        header = [name.strip() for name in next(reader, [])]
+        text_at, id_at = _columns(source, header)
+        number = 0
+        for fields in reader:
+            if not fields:
+                continue
+            number += 1
+            id = fields[id_at].strip() if id_at is not None and id_at < len(fields) else ""
+            place = f"ligne {reader.line_num} du fichier"
+            if len(fields) != len(header):
+                problem = f"{place} : {len(fields)} champ(s) au lieu de {len(header)}"
+                yield Row(number, id or str(number), None, problem, raw.share())
+            else:
+                yield _text_row(number, id, fields[text_at], raw.share(), place)
+
+
+def _checked_encoding(source: Source) -> str:
+    if source.encoding is None:
+        return detect_encoding(source.path)
+    try:
+        return codecs.lookup(source.encoding).name
+    except LookupError as error:
+        raise BatchError(f"Encodage inconnu : {source.encoding} (par exemple utf-8, cp1252).") from error
+
+
+def _detect_delimiter(source: Source, encoding: str) -> str:
+    with _opened(source.path) as (_, content):
+        sample = io.TextIOWrapper(content, encoding=encoding, errors="surrogateescape", newline="").read(_SAMPLE)
+    headers = {mark: next(csv.reader(io.StringIO(sample), delimiter=mark), []) for mark in _DELIMITERS}
+    with_text = [mark for mark in _DELIMITERS if source.text_column in (name.strip() for name in headers[mark])]
+    return max(with_text or _DELIMITERS, key=lambda mark: len(headers[mark]))
+
+
+def _columns(source: Source, names: Sequence[str]) -> tuple[int, int | None]:
+    if source.text_column not in names:
+        found = ", ".join(name for name in names if name) or "aucune"
+        raise BatchError(
+            f"{source.path} : colonne « {source.text_column} » absente. Colonnes trouvées : {found}. "
+            "Indiquez la bonne avec --text-column."
+        )
+    return names.index(source.text_column), names.index(source.id_column) if source.id_column in names else None
+
+
+def _text_row(number: int, id: Any, value: Any, progress: float, place: str = "") -> Row:
+    named = str(id).strip() if id is not None else ""
+    chosen = named or str(number)
+    prefix = f"{place} : " if place else ""
+    if value is None:
+        return Row(number, chosen, "", None, progress)
+    if not isinstance(value, str):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Row(number, chosen, str(value), None, progress)
+        return Row(number, chosen, None, f"{prefix}texte attendu, {type(value).__name__} trouvé", progress)
+    if any("\udc80" <= character <= "\udcff" for character in value):
+        return Row(number, chosen, None, f"{prefix}octets invalides pour l'encodage du fichier", progress)
+    return Row(number, chosen, value, None, progress)
+
+
+def _read_jsonl(source: Source) -> Iterator[Row]:
+    encoding = _checked_encoding(source)
+    with _opened(source.path) as (raw, content):
+        lines = io.TextIOWrapper(content, encoding=encoding, errors="surrogateescape", newline="\n")
+        number = 0
+        for line_number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            number += 1
+            place = f"ligne {line_number} du fichier"
+            try:
+                data = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield Row(number, str(number), None, f"{place} : JSON illisible ({error})", raw.share())
+                continue
+            if not isinstance(data, dict) or source.text_column not in data:
+                problem = f"{place} : objet JSON avec le champ « {source.text_column} » attendu"
+                id = data.get(source.id_column) if isinstance(data, dict) else None
+                yield Row(number, str(id) if id is not None else str(number), None, problem, raw.share())
+                continue
+            yield _text_row(number, data.get(source.id_column), data[source.text_column], raw.share(), place)
+
+
+def _read_parquet(source: Source) -> Iterator[Row]:
+    try:
+        with pq.ParquetFile(source.path) as file:
+            names = file.schema_arrow.names
+            text_at, id_at = _columns(source, names)
+            wanted = [names[text_at]] + ([names[id_at]] if id_at is not None else [])
+            total = max(1, file.metadata.num_rows)
+            number = 0
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted):
+                texts = batch.column(names[text_at]).to_pylist()
+                ids = batch.column(names[id_at]).to_pylist() if id_at is not None else [None] * len(texts)
+                for id, text in zip(ids, texts, strict=True):
+                    number += 1
+                    yield _text_row(number, id, text, number / total, f"ligne {number} de la table")
+    except (pa.ArrowInvalid, pa.ArrowException) as error:
+        raise BatchError(f"{source.path} : ce n'est pas un fichier Parquet lisible ({error}).") from error
+
+
+def _read_xlsx(source: Source) -> Iterator[Row]:
+    try:
+        book = openpyxl.load_workbook(source.path, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+        raise BatchError(f"{source.path} : ce n'est pas un classeur .xlsx lisible ({error}).") from error
+    try:
+        sheet = book.worksheets[0]
+        total = max(1, (sheet.max_row or 1) - 1)
+        rows = sheet.iter_rows(values_only=True)
+        header = [str(name).strip() if name is not None else "" for name in next(rows, ())]
+        text_at, id_at = _columns(source, header)
+        for number, values in enumerate(rows, start=1):
+            id = values[id_at] if id_at is not None and id_at < len(values) else None
+            text = values[text_at] if text_at < len(values) else None
+            yield _text_row(number, id, text, min(1.0, number / total), f"ligne {number + 1} de la feuille")
+    finally:
+        book.close()
+
+
+_READERS: Final[Mapping[str, Callable[[Source], Iterator[Row]]]] = {
+    "csv": _read_csv,
+    "jsonl": _read_jsonl,
+    "parquet": _read_parquet,
+    "xlsx": _read_xlsx,
+}

@@ -1,0 +1,69 @@
+"""Bounds on what a client may send: body size, counted as it arrives, and requests a minute."""
+
+from typing import Final
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.problems import problem
+
+_STREAM: Final = "/v1/predict/stream"
+
+
+class BodyLimit:
+    """Refuses a body over `limit` bytes, by its declared length or as soon as it passes it; streams have no bound."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 413."""
+        if scope["type"] != "http" or scope["path"] == _STREAM:
+            await self.app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.limit:
+            await self._refuse(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                # The frameworks above turn any other exception raised while a body is read into a 400.
+                raise HTTPException(413, self._detail(), headers={"Connection": "close"})
+            return message
+
+        await self.app(scope, counted, send)
+
+    def _detail(self) -> str:
+        return f"Le corps dépasse la limite de {self.limit} octets."
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = problem(413, self._detail(), headers={"Connection": "close"})
+        await answer(scope, receive, send)
+
+
+class RateLimit:
+    """Refuses a client's requests over `per_minute` with 429 and `Retry-After`; health and metrics are always answered."""
+
+    def __init__(self, app: ASGIApp, per_minute: int) -> None:
+        self.app = app
+        self.item = RateLimitItemPerMinute(per_minute)
+        self.limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 429."""
+        watched = scope["type"] == "http" and not scope["path"].startswith(("/health", "/metrics"))
+        client = scope["client"][0] if scope.get("client") else "?"
+        if watched and not self.limiter.hit(self.item, client):
+            detail = f"Plus de {self.item.amount} requêtes en une minute."
+            await problem(429, detail, headers={"Retry-After": "60"})(scope, receive, send)
+            return
+        await self.app(scope, receive, send)

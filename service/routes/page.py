@@ -1,0 +1,105 @@
+"""The page: paste a text, see its level, its signs and its passages. Server-rendered, nothing needed from scripts."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from model.labels import INDICATORS, LEVELS, STANCES, TARGETS
+from model.records import OperatingPointName, Prediction
+from service.highlight import segments
+from service.samples import SAMPLES
+from service.state import State, StateDep
+
+router = APIRouter(include_in_schema=False)
+
+_POINTS = (
+    ("triage", "large : ne rien manquer"),
+    ("balanced", "équilibré"),
+    ("strict", "étroit : peu de fausses alertes"),
+)
+_CONTEXT = {
+    "negation": "négation",
+    "condition": "condition",
+    "question": "question",
+    "quotation": "citation",
+    "reported_speech": "propos rapporté",
+    "disclaimer": "clause de prudence",
+    "facade_disclaimer": "clause de façade",
+    "warning": "mise en garde",
+    "satire": "satire",
+    "testimony": "témoignage",
+    "recognised_care": "soin reconnu",
+    "person_at_risk": "personne en danger",
+}
+_AUTHOR = {
+    "regulated": "profession de santé réglementée",
+    "protected_title": "titre protégé",
+    "unregulated": "activité non réglementée",
+    "mixed": "titre réglementé à côté d'une activité non réglementée",
+    "unknown": "non dit",
+}
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(str(files("service").joinpath("templates"))),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda value: f"{100 * value:.0f}\u00a0%"
+    return environment
+
+
+def _names() -> dict[str, str]:
+    return {label.id: label.name for label in (*INDICATORS, *STANCES, *TARGETS)}
+
+
+def _render(state: State, text: str, point: OperatingPointName, prediction: Prediction | None) -> HTMLResponse:
+    html = (
+        _templates()
+        .get_template("page.html")
+        .render(
+            text=text,
+            point=point,
+            points=_POINTS,
+            prediction=prediction,
+            pieces=segments(text, prediction) if prediction else [],
+            names=_names(),
+            definitions={label.id: label.definition for label in INDICATORS},
+            levels=LEVELS,
+            context_names=_CONTEXT,
+            author_names=_AUTHOR,
+            samples=SAMPLES,
+            version=state.analyser.artefact.version,
+            limit=state.settings.max_characters,
+        )
+    )
+    return HTMLResponse(html)
+
+
+@router.get("/", response_class=HTMLResponse)
+def show(request: Request, state: StateDep) -> HTMLResponse:
+    """The empty page, or a sample text ready to be analysed (`?exemple=2`)."""
+    chosen = request.query_params.get("exemple", "")
+    index = int(chosen) - 1 if chosen.isascii() and chosen.isdigit() else -1
+    text = SAMPLES[index].text if 0 <= index < len(SAMPLES) else ""
+    return _render(state, text, state.settings.operating_point, None)
+
+
+@router.post("/", response_class=HTMLResponse)
+def analyse(
+    state: StateDep,
+    text: Annotated[str, Form()] = "",
+    point: Annotated[OperatingPointName, Form()] = "balanced",
+) -> HTMLResponse:
+    """The page with the analysis of the pasted text, which is not kept."""
+    # Browsers send line breaks as CR LF; the reader pasted one character.
+    received = text.replace("\r\n", "\n")
+    return _render(state, received, point, state.predict(received, None, point))

@@ -1,0 +1,140 @@
+"""Corrections in; labels, practices, model, health and metrics out."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text as sql
+from sqlalchemy.exc import SQLAlchemyError
+
+from model.labels import CHANNELS, INDICATORS, LEVELS, STANCES, TARGETS, Label
+from model.tables import load_tables
+from service.database import add_feedback, find_text, sha256_text
+from service.problems import ApiError
+from service.schemas import (
+    FeedbackBody,
+    FeedbackResponse,
+    Health,
+    LabelInfo,
+    LabelsResponse,
+    Limits,
+    ModelResponse,
+    PracticeInfo,
+)
+from service.settings import Settings
+from service.state import StateDep
+
+router = APIRouter()
+
+
+@router.post("/v1/feedback", response_model=FeedbackResponse, status_code=201, tags=["correction"], summary="Corriger")
+def feedback(body: FeedbackBody, state: StateDep) -> FeedbackResponse:
+    """Enregistre une correction. Le texte corrigé est conservé avec elle."""
+    text = body.text
+    if body.id is not None:
+        stored = find_text(state.engine, body.id)
+        if stored is None:
+            raise ApiError(404, f"Aucun texte conservé sous l'identifiant « {body.id} ».")
+        text = stored.text
+    if text is None:
+        raise ApiError(422, "text : un texte est attendu.")
+    if body.end is not None and body.end > len(text):
+        raise ApiError(422, f"end : {body.end} dépasse la longueur du texte ({len(text)} points de code).")
+    values = body.model_dump(exclude={"id", "text"})
+    kept = add_feedback(
+        state.engine,
+        values
+        | {
+            "text_id": body.id,
+            "text": body.text,
+            "sha256": sha256_text(text),
+            "model_version": state.analyser.artefact.version,
+        },
+    )
+    state.metrics.feedback.inc()
+    return FeedbackResponse(id=kept)
+
+
+def _shown(labels: tuple[Label, ...]) -> list[LabelInfo]:
+    return [LabelInfo(id=label.id, name=label.name, definition=label.definition) for label in labels]
+
+
+@router.get("/v1/labels", response_model=LabelsResponse, tags=["tables"], summary="Étiquettes")
+def labels() -> LabelsResponse:
+    """Les étiquettes du guide d'annotation."""
+    return LabelsResponse(
+        indicators=_shown(INDICATORS),
+        stances=_shown(STANCES),
+        levels=_shown(LEVELS),
+        targets=_shown(TARGETS),
+        channels=_shown(CHANNELS),
+    )
+
+
+@router.get("/v1/practices", response_model=list[PracticeInfo], tags=["tables"], summary="Pratiques")
+def practices() -> list[PracticeInfo]:
+    """Les pratiques que Vigie reconnaît dans un texte ; leur seul nom n'est pas un signe."""
+    return [
+        PracticeInfo(
+            id=practice.id,
+            name=practice.name,
+            variants=list(practice.variants),
+            family=practice.family,
+            danger=list(practice.danger),
+            source=practice.source or None,
+            to_verify=practice.verify,
+        )
+        for practice in load_tables().practices
+    ]
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that a service with these settings keeps."""
+    return Limits(
+        max_characters=settings.max_characters,
+        max_items=settings.max_items,
+        max_body_bytes=settings.max_body_bytes,
+        max_line_bytes=settings.max_line_bytes,
+        rate_per_minute=settings.rate_per_minute or None,
+    )
+
+
+@router.get("/v1/model", response_model=ModelResponse, tags=["tables"], summary="Modèle")
+def model(state: StateDep) -> ModelResponse:
+    """Le modèle qui sert : version, seuils, fréquence de base, limites, carte."""
+    artefact = state.analyser.artefact
+    manifest = artefact.manifest
+    return ModelResponse(
+        version=artefact.version,
+        format=manifest["format"],
+        operating_points=manifest["operating_points"],
+        default_operating_point=state.settings.operating_point,
+        base_rate=manifest["base_rate"],
+        corpus_sha256=manifest["corpus_sha256"],
+        texts=manifest["texts"],
+        libraries=manifest["libraries"],
+        limits=limits_of(state.settings),
+        metrics=artefact.metrics(),
+        card=artefact.card(),
+    )
+
+
+@router.get("/health/live", response_model=Health, tags=["exploitation"], summary="Vivant")
+def live() -> Health:
+    """Le processus répond."""
+    return Health(status="ok")
+
+
+@router.get("/health/ready", response_model=Health, tags=["exploitation"], summary="Prêt")
+def ready(state: StateDep) -> Health:
+    """Le modèle est chargé et la base répond."""
+    try:
+        with state.engine.connect() as connection:
+            connection.execute(sql("SELECT 1"))
+    except SQLAlchemyError as error:
+        raise ApiError(503, "La base de données ne répond pas.") from error
+    return Health(status="ok", model_version=state.analyser.artefact.version)
+
+
+@router.get("/metrics", tags=["exploitation"], summary="Mesures Prometheus", response_class=Response)
+def metrics(state: StateDep) -> Response:
+    """Compteurs et durées, sans texte ni identifiant."""
+    return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

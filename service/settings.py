@@ -1,0 +1,68 @@
+"""Every setting in one class, read from the environment with the prefix VIGIE_; the defaults are safe on one machine."""
+
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.errors import VigieError
+from model.labels import DEFAULT_OPERATING_POINT
+from model.records import OperatingPointName
+from model.text import MAX_CHARACTERS
+
+
+class SettingsError(VigieError):
+    """A setting that cannot be used; the message names the variable and what was expected."""
+
+
+class Settings(BaseSettings):
+    """Settings of the command and the service; sizes in bytes or counts, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="ignore")
+
+    model_dir: Annotated[Path, Field(description="Dossier des artefacts.")] = Path("artefacts")
+    database_url: Annotated[str, Field(description="Base de données (SQLAlchemy).")] = "sqlite:///var/vigie.db"
+    host: Annotated[str, Field(description="Adresse d'écoute.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
+    operating_point: OperatingPointName = DEFAULT_OPERATING_POINT  # type: ignore[assignment]
+    max_characters: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)] = MAX_CHARACTERS
+    max_items: Annotated[int, Field(ge=1, le=10_000)] = 256
+    max_body_bytes: Annotated[int, Field(ge=1_000)] = 8_000_000
+    max_line_bytes: Annotated[int, Field(ge=1_000)] = 200_000
+    rate_per_minute: Annotated[int, Field(ge=0, description="Requêtes par client ; 0 : sans limite.")] = 0
+    allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False
+
+    def check_host(self) -> None:
+        """Refuse to listen beyond this machine unless told to: there is no sign-in yet.
+
+        Raises:
+            SettingsError: the host is not a loopback address and VIGIE_ALLOW_REMOTE is not set.
+        """
+        if self.host == "localhost" or self.allow_remote:
+            return
+        try:
+            local = ip_address(self.host).is_loopback
+        except ValueError:
+            local = False
+        if not local:
+            raise SettingsError(
+                f"VIGIE_HOST={self.host} : une adresse de boucle locale est attendue (127.0.0.1). "
+                "Pour écouter ailleurs, placez un serveur mandataire authentifié devant et posez VIGIE_ALLOW_REMOTE=true."
+            )
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        SettingsError: a variable has a value that is not of the expected kind; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"VIGIE_{'_'.join(map(str, fault['loc'])).upper()} : {fault['msg']}" for fault in error.errors())
+        raise SettingsError(f"Réglage invalide : {faults}.") from error
