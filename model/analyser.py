@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from model import encoder, entities, language
 from model.context import find_cues, find_rules
-from model.decide import Decision, OperatingPoint, decide
+from model.decide import Decision, decide
 from model.document import Document, mentioned_targets, read_document
 from model.errors import TextError
 from model.evidence import ReadWindow, find_evidence
@@ -77,9 +77,7 @@ class Analyser:
         """
         chosen = options or Options(DEFAULT_OPERATING_POINT)
         _check_options(chosen)
-        blank = Prediction(
-            id=id, status="error", model_version=self.artefact.version, operating_point=chosen.operating_point
-        )
+        blank = Prediction(id=id, status="error", model_version=self.artefact.version, operating_point=chosen.operating_point)
         try:
             check_text(text, chosen.max_characters)
         except TextError as error:
@@ -111,7 +109,10 @@ class Analyser:
         found: dict[str, object] = {"language": LanguageInfo(code=guess.code, confidence=guess.confidence)}
         if not guess.supported:
             message = f"Langue « {guess.code} » : Vigie ne juge que le français."
-            found |= {"status": "unsupported_language", "warnings": [Problem(code="unsupported_language", message=message)]}
+            found |= {
+                "status": "unsupported_language",
+                "warnings": [Problem(code="unsupported_language", message=message)],
+            }
             return blank.model_copy(update=found)
         warnings = []
         if guess.mixed:
@@ -209,10 +210,10 @@ def _practice_names() -> dict[str, str]:
 def _described(document: Document) -> dict[str, object]:
     """What tables and entities say of a text, whatever its scores: context, author, practices, entities."""
     found = entities.find_author(document)
-    author = AuthorInfo(status=found.status)  # type: ignore[arg-type]
+    author = AuthorInfo(status=found.status)
     if found.span:
         start, end, text = _raw(document, found.span)
-        author = AuthorInfo(status=found.status, start=start, end=end, text=text)  # type: ignore[arg-type]
+        author = AuthorInfo(status=found.status, start=start, end=end, text=text)
     cues = []
     for cue in find_cues(document.text):
         start, end, text = _raw(document, cue.span)
@@ -227,5 +228,3 @@ def _described(document: Document) -> dict[str, object]:
         value = dict(entity.value) if entity.value else None
         mentions.append(EntityMention(kind=entity.kind, start=start, end=end, text=text, value=value))
     return {"context": cues, "author": author, "practices": practices, "entities": mentions}
-
-

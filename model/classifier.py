@@ -121,7 +121,7 @@ class MixingHeads(BaseEstimator):  # type: ignore[misc]
     def logits(self, inputs: Array) -> Array:
         """Calibrated logits of shape (n, 19)."""
         mixed = np.einsum("nlk,lk->nl", inputs, self.weights_) + self.biases_
-        return np.clip(mixed, -_LOGIT_BOUND, _LOGIT_BOUND)
+        return np.asarray(np.clip(mixed, -_LOGIT_BOUND, _LOGIT_BOUND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,7 @@ class Classifier(BaseEstimator):  # type: ignore[misc]
     def raw(self, views: Sequence[View]) -> list[RawScores]:
         """Logits before mixing, one record a view; each view is scored by itself, so batches change nothing."""
         return [
-            RawScores(self.window_heads.logits([view.whole])[0], self.sentence_heads.logits(view.sentences))
-            for view in views
+            RawScores(self.window_heads.logits([view.whole])[0], self.sentence_heads.logits(view.sentences)) for view in views
         ]
 
     def score(self, views: Sequence[View]) -> list[WindowScores]:

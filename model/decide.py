@@ -64,10 +64,8 @@ def decide(logits: NDArray[np.float64], mentioned: frozenset[str], point: Operat
     values = dict(zip(MIXED_HEADS, probability(logits).tolist(), strict=True))
     total = sum(values[stance] for stance in STANCE_IDS)
     stance_scores = {stance: values[stance] / total for stance in STANCE_IDS}
-    if values["promotes"] >= point.promotes:
-        stance = "promotes"
-    else:
-        stance = max(_WEAKER_STANCES, key=lambda name: values[name])
+    weaker = max(_WEAKER_STANCES, key=lambda name: values[name])
+    stance = "promotes" if values["promotes"] >= point.promotes else weaker
     scores = {name: values[name] for name in INDICATOR_IDS}
     present = tuple(name for name in INDICATOR_IDS if stance == "promotes" and scores[name] >= point.indicators[name])
     targets = tuple(name for name in TARGET_IDS if name in mentioned and values[name] >= point.targets[name])

@@ -12,8 +12,8 @@ from model.text import CleanText, Span, clean, sentences
 _HOMONYM_DISTANCE: Final = 6
 _NEGATION_BEFORE: Final = 4
 _NEGATION_AFTER: Final = 2
-_BEFORE: Final = frozenset("ne n pas aucun aucune sans ni jamais nullement non rien".split())
-_AFTER: Final = frozenset("pas aucun aucune jamais plus rien ni nullement".split())
+_BEFORE: Final = frozenset(["ne", "n", "pas", "aucun", "aucune", "sans", "ni", "jamais", "nullement", "non", "rien"])
+_AFTER: Final = frozenset(["pas", "aucun", "aucune", "jamais", "plus", "rien", "ni", "nullement"])
 _TABLES_WITH_HOMONYMS: Final = ("practice", "condition")
 
 

@@ -23,8 +23,10 @@ _CURRENCIES: Final = {
     "$": "CAD", "dollars": "CAD", "fcfa": "XOF", "francs cfa": "XOF", "xpf": "XPF", "balles": "EUR",
 }  # fmt: skip
 _PRICE: Final = regex.compile(
-    rf"(?<![\w,.]){_AMOUNT} ?(?P<currency>€|euros?\b|eur\b|chf\b|francs suisses\b|\$|dollars\b|fcfa\b|francs cfa\b|xpf\b|balles\b)"
-    rf"(?: ?(?P<after>\d{{2}})(?!\d| ?(?:€|euro)))?|(?<!\w)(?P<before>€|chf) ?(?P<amount2>\d{{1,6}})(?:[,.](?P<cents2>\d{{2}}))?(?!\d)",
+    rf"(?<![\w,.]){_AMOUNT} ?"
+    r"(?P<currency>€|euros?\b|eur\b|chf\b|francs suisses\b|\$|dollars\b|fcfa\b|francs cfa\b|xpf\b|balles\b)"
+    r"(?:(?P<after>\d{2})(?!\d| ?(?:€|euro)))?"
+    r"|(?<!\w)(?P<before>€|chf) ?(?P<amount2>\d{1,6})(?:[,.](?P<cents2>\d{2}))?(?!\d)",
     regex.IGNORECASE,
 )
 _EMAIL: Final = regex.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@(?:[\w-]{1,63}\.){1,5}\p{L}{2,24}(?!\w)")
@@ -56,10 +58,59 @@ _ABBREVIATION: Final = 4
 _NER_KINDS: Final = {"PER": "person", "LOC": "place"}
 # Words before a title that show that it is somebody else's (« parlez-en à votre médecin »).
 _OTHERS_TITLE: Final = frozenset(
-    "votre ton leur vos tes leurs un une des le les la au aux avec chez par mon ma mes son sa ses du d l avis autre aucun "
-    "aucune chaque tout tous vers sans entre comme ces ce cet cette plusieurs quel quelque et ou de ni en".split()
+    [
+        "votre",
+        "ton",
+        "leur",
+        "vos",
+        "tes",
+        "leurs",
+        "un",
+        "une",
+        "des",
+        "le",
+        "les",
+        "la",
+        "au",
+        "aux",
+        "avec",
+        "chez",
+        "par",
+        "mon",
+        "ma",
+        "mes",
+        "son",
+        "sa",
+        "ses",
+        "du",
+        "d",
+        "l",
+        "avis",
+        "autre",
+        "aucun",
+        "aucune",
+        "chaque",
+        "tout",
+        "tous",
+        "vers",
+        "sans",
+        "entre",
+        "comme",
+        "ces",
+        "ce",
+        "cet",
+        "cette",
+        "plusieurs",
+        "quel",
+        "quelque",
+        "et",
+        "ou",
+        "de",
+        "ni",
+        "en",
+    ]
 )
-_OWN_TITLE: Final = frozenset("suis tant que ancien ancienne ex".split())
+_OWN_TITLE: Final = frozenset(["suis", "tant", "que", "ancien", "ancienne", "ex"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +147,18 @@ def warm_up() -> None:
 def find_entities(document: Document, *, people: bool = True) -> list[Entity]:
     """All entities of a text, sorted by position; `people` also runs the French pipeline for persons and places."""
     text = document.text
-    found = [*_prices(text), *_contacts(text), *_identifiers(text), *_dates(text)]
+    found = [*_prices(text), *find_contacts(text), *_dates(text)]
     found += [Entity("address", _stripped(match.span(), text)) for match in _ADDRESS.finditer(text)]
     found += _from_tables(document)
     if people:
         known = [entity.span for entity in found]
         found += [entity for entity in _people(text) if not any(entity.span.overlaps(span) for span in known)]
     return sorted(set(found), key=lambda entity: (entity.span.start, entity.span.end, entity.kind))
+
+
+def find_contacts(text: str) -> list[Entity]:
+    """E-mails, URLs, handles, phones and registration numbers of a clean text, in no particular order."""
+    return [*_contacts(text), *_identifiers(text)]
 
 
 def _stripped(span: tuple[int, int], text: str) -> Span:
@@ -199,7 +255,11 @@ def find_author(document: Document) -> Author:
 
     `mixed` when a regulated or protected title stands beside an unregulated one; the range is that of the first title.
     """
-    own = [hit for hit in document.hits_of("title") if _is_own_title(document, hit.first)]
+    own = [
+        hit
+        for index, hit in enumerate(document.hits)
+        if hit.table == "title" and index not in document.negated and _is_own_title(document, hit.first)
+    ]
     if not own:
         return Author("unknown", None)
     statuses = {_titles()[hit.entry].status for hit in own}

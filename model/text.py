@@ -107,9 +107,7 @@ def check_text(raw: str, limit: int = MAX_CHARACTERS) -> None:
         raise TextError("too_long", f"Le texte compte {len(raw)} caractères ; la limite est de {limit}.")
     lone = next((i for i, c in enumerate(raw) if "\ud800" <= c <= "\udfff"), None)
     if lone is not None:
-        raise TextError(
-            "invalid_text", f"Caractère invalide (demi-codet isolé) en position {lone} ; un texte UTF-8 est attendu."
-        )
+        raise TextError("invalid_text", f"Caractère invalide (demi-codet isolé) en position {lone} ; un texte UTF-8 est attendu.")
     control = sum(1 for c in raw if unicodedata.category(c) == "Cc" and c not in "\t\n\r\x0b\x0c\x85")
     if "\x00" in raw or control > _BINARY_SHARE * max(1, len(raw)):
         raise TextError("invalid_text", "Le contenu paraît binaire (caractères de contrôle) ; un texte est attendu.")
@@ -190,7 +188,7 @@ def _fold_character(character: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """The runs of letters and digits of a text, in order."""
-    return _WORD.findall(text)
+    return [found.group() for found in _WORD.finditer(text)]
 
 
 def word_spans(text: str) -> list[Span]:

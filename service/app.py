@@ -93,9 +93,7 @@ def _route_of(app: FastAPI, request: Request) -> str:
 
 def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
     if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schema["info"]["x-limits"] = tables.limits_of(settings).model_dump()
         schema["components"]["schemas"]["Problem9457"] = {
             "type": "object",

@@ -34,9 +34,7 @@ _FAILED: Final = 1
 _USAGE: Final = 2
 _DEFAULT_WORKERS: Final = max(1, os.cpu_count() or 1)
 
-PointOption = Annotated[
-    str, typer.Option("--operating-point", help=f"Point de fonctionnement : {', '.join(OPERATING_POINTS)}.")
-]
+PointOption = Annotated[str, typer.Option("--operating-point", help=f"Point de fonctionnement : {', '.join(OPERATING_POINTS)}.")]
 PriorOption = Annotated[
     float | None, typer.Option("--prior", help="Fréquence de base à supposer pour le score de risque (entre 0 et 1).")
 ]
@@ -81,7 +79,7 @@ def score(
 
     options = _options(operating_point, prior)
     mark = "\t" if delimiter == "\\t" else delimiter
-    if mark is not None and (len(mark) != 1 or mark in "\r\n\""):
+    if mark is not None and (len(mark) != 1 or mark in '\r\n"'):
         raise typer.BadParameter(f"« {delimiter} » : un seul caractère est attendu", param_hint="--delimiter")
     job = Job(
         Source(source, text_column, id_column, mark, encoding),
@@ -289,7 +287,8 @@ def model_list(as_json: JsonOption = False) -> None:
 
 @model_app.command("show")
 def model_show(
-    name: Annotated[str | None, typer.Argument(help="Version (celle qui sert sinon).")] = None, as_json: JsonOption = False
+    name: Annotated[str | None, typer.Argument(help="Version (celle qui sert sinon).")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Montre la carte d'un modèle, ou son manifeste avec --json."""
     root = load_settings().model_dir

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from model.records import Prediction
 
@@ -30,7 +31,7 @@ def segments(text: str, prediction: Prediction) -> list[Segment]:
 def _cut(text: str, passages: Sequence[tuple[int, int, int, str]]) -> list[Segment]:
     edges = sorted({0, len(text), *(start for start, *_ in passages), *(end for _, end, *_ in passages)})
     pieces = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         over = sorted({(number, name) for first, last, number, name in passages if first <= start and end <= last})
         closes = tuple(sorted({number for _, last, number, _ in passages if last == end}))
         numbers = tuple(number for number, _ in over)

@@ -29,16 +29,14 @@ class PredictRequest(PredictItem):
     """One text to analyse, and how."""
 
     operating_point: Annotated[OperatingPointName | None, Field(description="Point de fonctionnement.")] = None
-    prior: Annotated[
-        float | None, Field(gt=0, lt=1, description="Fréquence de base à supposer pour `risk.score`.")
-    ] = None
+    prior: Annotated[float | None, Field(gt=0, lt=1, description="Fréquence de base à supposer pour `risk.score`.")] = None
     store: Annotated[bool, Field(description="Conserver le texte et sa prédiction (non par défaut).")] = False
 
 
 class BatchRequest(_Request):
     """Several texts; each item is checked by itself, so that one bad item spoils nothing."""
 
-    items: Annotated[list[Any], Field(min_length=1, description="Objets {\"id\"?, \"text\"}.")]
+    items: Annotated[list[Any], Field(min_length=1, description='Objets {"id"?, "text"}.')]
     operating_point: OperatingPointName | None = None
     prior: Annotated[float | None, Field(gt=0, lt=1)] = None
 

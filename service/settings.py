@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(description="Base de données (SQLAlchemy).")] = "sqlite:///var/vigie.db"
     host: Annotated[str, Field(description="Adresse d'écoute.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
-    operating_point: OperatingPointName = DEFAULT_OPERATING_POINT  # type: ignore[assignment]
+    operating_point: OperatingPointName = DEFAULT_OPERATING_POINT
     max_characters: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)] = MAX_CHARACTERS
     max_items: Annotated[int, Field(ge=1, le=10_000)] = 256
     max_body_bytes: Annotated[int, Field(ge=1_000)] = 8_000_000

@@ -17,12 +17,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "vigie_requests", "Requêtes HTTP.", ("method", "route", "status"), registry=self.registry
-        )
-        self.seconds = Histogram(
-            "vigie_request_seconds", "Durée des requêtes HTTP.", ("route",), registry=self.registry
-        )
+        self.requests = Counter("vigie_requests", "Requêtes HTTP.", ("method", "route", "status"), registry=self.registry)
+        self.seconds = Histogram("vigie_request_seconds", "Durée des requêtes HTTP.", ("route",), registry=self.registry)
         self.texts = Counter("vigie_texts", "Textes analysés.", ("status", "level"), registry=self.registry)
         self.present = Counter("vigie_indicators", "Indicateurs présents.", ("indicator",), registry=self.registry)
         self.feedback = Counter("vigie_feedback", "Corrections reçues.", registry=self.registry)

@@ -1,10 +1,22 @@
 """The model card, generated from what was measured; in French, for those who will rely on the scores."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from model.analyser import with_prior
 from model.labels import INDICATOR_NAMES, OPERATING_POINTS
+
+_SUMMARY_HEADER: Final = (
+    "jeu",
+    "textes",
+    "rappel",
+    "précision",
+    "F1",
+    "stance",
+    "macro-F1",
+    "mises en garde signalées",
+    "neutres signalés",
+)
 
 
 def percent(figure: Mapping[str, Any]) -> str:
@@ -64,9 +76,11 @@ def model_card(
     thresholds = [
         [INDICATOR_NAMES[label], *(f"{point['indicators'][label]:.2f}" for point in points)] for label in INDICATOR_NAMES
     ]
-    by_point = [
-        [point, percent(found["recall"]), percent(found["precision"])] for point, found in metrics["points"].items()
+    by_indicator = [
+        [INDICATOR_NAMES[name], str(found["support"]), percent(found["recall"]), percent(found["precision"]), str(found["f1"])]
+        for name, found in labels.items()
     ]
+    by_point = [[point, percent(found["recall"]), percent(found["precision"])] for point, found in metrics["points"].items()]
     return f"""# Carte du modèle {name}
 
 ## Usage prévu
@@ -87,13 +101,13 @@ ensemble sur des rédacteurs non vus. Entraînement : {seconds:.0f} s.
 ## Ce qui a été mesuré
 Drapeau : niveau 2 ou 3, au point « balanced ». Intervalles à 95 % (Wilson ; bootstrap pour F1).
 
-{_table(["jeu", "textes", "rappel", "précision", "F1", "stance", "macro-F1", "mises en garde signalées", "neutres signalés"], summary)}
+{_table(_SUMMARY_HEADER, summary)}
 
 ### Points de fonctionnement (test)
 {_table(["point", "rappel", "précision"], by_point)}
 
 ### Indicateurs (test)
-{_table(["indicateur", "effectif", "rappel", "précision", "F1"], [[INDICATOR_NAMES[n], str(f["support"]), percent(f["recall"]), percent(f["precision"]), str(f["f1"])] for n, f in labels.items()])}
+{_table(["indicateur", "effectif", "rappel", "précision", "F1"], by_indicator)}
 
 ### Passages
 Signes justement trouvés dont un passage recouvre l'annotation : {percent(metrics["test"]["evidence"]["overlap"])} ;
@@ -104,7 +118,8 @@ Le score de risque est la probabilité qu'un relecteur place le texte au niveau 
 d'apprentissage : {100 * base:.0f} %**. Score de Brier (test) : {metrics["test"]["flag"]["brier"]}. Courbe : `calibration.png`.
 Sur un flux réel, ces textes sont plus rares ; `--prior` réajuste le score. Un score de 0,50 vaut
 {100 * with_prior(0.5, base, 0.05):.0f} % à une fréquence de 5 %. Précision à attendre du drapeau « balanced » :
-{_expected_precision(metrics, 0.01)} à 1 %, {_expected_precision(metrics, 0.05)} à 5 %, {_expected_precision(metrics, 0.15)} à 15 %.
+{_expected_precision(metrics, 0.01)} à 1 %, {_expected_precision(metrics, 0.05)} à 5 %,
+{_expected_precision(metrics, 0.15)} à 15 %.
 
 ## Seuils
 {_table(["indicateur", *OPERATING_POINTS], thresholds)}

@@ -28,9 +28,7 @@ Indicator = Literal[
     "vulnerable_target",
     "physical_danger",
 ]
-Lookalike = Literal[
-    "warning", "victim", "news", "satire", "question", "regulated_care", "prudent_wellness", "homonym"
-]
+Lookalike = Literal["warning", "victim", "news", "satire", "question", "regulated_care", "prudent_wellness", "homonym"]
 
 
 class _Strict(BaseModel):
@@ -57,9 +55,7 @@ class AnnotatedText(_Strict):
 
     id: str
     text: str = Field(min_length=1)
-    channel: Literal[
-        "ad", "directory", "website", "social_post", "comment", "newsletter", "video_transcript", "message"
-    ]
+    channel: Literal["ad", "directory", "website", "social_post", "comment", "newsletter", "video_transcript", "message"]
     stance: Literal["promotes", "warns", "neutral"]
     risk_level: int = Field(ge=0, le=3)
     indicators: tuple[Passage, ...]

@@ -70,9 +70,7 @@ def train(
     started = time.perf_counter()
     learn, tune = of_split(texts, "train"), of_split(texts, "dev")
     if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
-        raise CorpusError(
-            f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs."
-        )
+        raise CorpusError(f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
     with threadpool_limits(limits=1):
         examples = _examples(learn, "Lecture des textes", progress)
         tuning = _examples(tune, "Lecture des textes de réglage", progress)
@@ -122,11 +120,19 @@ def _learn(
     return classifier, points, base_rate
 
 
+def _features() -> PassageFeatures:
+    return PassageFeatures(
+        word_weight=SETTINGS["word_weight"],
+        character_weight=SETTINGS["character_weight"],
+        class_weight=SETTINGS["class_weight"],
+        vector_weight=SETTINGS["vector_weight"],
+    )
+
+
 def _fit_heads(examples: Sequence[Example]) -> Classifier:
-    weights = {name: SETTINGS[name] for name in ("word_weight", "character_weight", "class_weight", "vector_weight")}
-    window = LinearHeads(PassageFeatures(**weights), WINDOW_HEADS, SETTINGS["window_strength"])
+    window = LinearHeads(_features(), WINDOW_HEADS, SETTINGS["window_strength"])
     window.fit([example.view.whole for example in examples], stacked_truth(examples))
-    sentence = LinearHeads(PassageFeatures(**weights), INDICATOR_IDS, SETTINGS["sentence_strength"])
+    sentence = LinearHeads(_features(), INDICATOR_IDS, SETTINGS["sentence_strength"])
     sentence.fit(
         [passage for example in examples for passage in example.view.sentences],
         np.vstack([example.sentence_truth for example in examples]),

@@ -77,7 +77,11 @@ def _by_indicator(figures: Mapping[str, Any]) -> bytes:
     places = range(len(names))
     axes.barh([p + 0.2 for p in places], [r["recall"]["value"] for r in rows], height=0.38, color=_BLUE, label="rappel")
     axes.barh(
-        [p - 0.2 for p in places], [r["precision"]["value"] for r in rows], height=0.38, color=_ORANGE, label="précision"
+        [p - 0.2 for p in places],
+        [r["precision"]["value"] for r in rows],
+        height=0.38,
+        color=_ORANGE,
+        label="précision",
     )
     axes.set_yticks(list(places), [f"{INDICATOR_NAMES[name]} ({row['support']})" for name, row in zip(names, rows, strict=True)])
     axes.set_xlim(0, 1)

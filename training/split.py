@@ -24,9 +24,7 @@ def assign(texts: Sequence[AnnotatedText]) -> list[AnnotatedText]:
     for text, name in zip(texts, names, strict=True):
         held = HELD_OUT.get(text.writer)
         wanted[name] = held or wanted.get(name) or _drawn(name)
-    return [
-        text.model_copy(update={"group": name, "split": wanted[name]}) for text, name in zip(texts, names, strict=True)
-    ]
+    return [text.model_copy(update={"group": name, "split": wanted[name]}) for text, name in zip(texts, names, strict=True)]
 
 
 def _drawn(name: str) -> str:

@@ -65,9 +65,7 @@ def flag_figures(scored: Scored, point: OperatingPoint) -> tuple[float, float]:
     flagged = np.asarray(
         [
             level_of(found.stance, found.present, found.targets).value >= _FLAG_LEVEL
-            for found in (
-                decide(row, mentioned, point) for row, mentioned in zip(scored.logits, scored.mentioned, strict=True)
-            )
+            for found in (decide(row, mentioned, point) for row, mentioned in zip(scored.logits, scored.mentioned, strict=True))
         ]
     )
     truth = scored.truth[:, MIXED_HEADS.index("flag")]
@@ -76,8 +74,8 @@ def flag_figures(scored: Scored, point: OperatingPoint) -> tuple[float, float]:
 
 
 def _shifted(cuts: dict[str, float], shift: float) -> OperatingPoint:
-    moved = {name: float(probability(np.float64(cut + shift))) for name, cut in cuts.items()}
-    still = {name: float(probability(np.float64(cuts[name]))) for name in TARGET_IDS}
+    moved = {name: float(probability(np.asarray(cut + shift))) for name, cut in cuts.items()}
+    still = {name: float(probability(np.asarray(cuts[name]))) for name in TARGET_IDS}
     return OperatingPoint({name: moved[name] for name in INDICATOR_IDS}, moved["promotes"], still)
 
 

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
@@ -200,14 +200,15 @@ class Output:
         except OSError as error:
             raise BatchError(f"{path} : écriture impossible ({error.strerror}).") from error
         self.raw = raw
-        packed: IO[bytes] = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
+        packed: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
         mark = "\t" if ".tsv" in path.suffixes else delimiter
-        self.sink: _Sink = {
+        makers: dict[str, Callable[[], _Sink]] = {
             "jsonl": lambda: _Lines(packed),
             "csv": lambda: _Table(packed, mark),
             "parquet": lambda: _Parquet(packed),
             "xlsx": lambda: _Workbook(packed),
-        }[kind]()
+        }
+        self.sink = makers[kind]()
 
     def write(self, prediction: Prediction) -> None:
         """Add one prediction.
@@ -224,9 +225,7 @@ class Output:
         """The output itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Give the file its final name, or leave nothing behind after a failure.
 
         Raises:

@@ -42,7 +42,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of the input: its number from 1, its identifier, its text or the reason why there is none, and the share
-    of the file read so far, in [0, 1]."""
+    of the file read so far, in [0, 1].
+    """
 
     number: int
     id: str
@@ -60,7 +61,14 @@ def format_of(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = bool(suffixes) and suffixes[-1] == ".gz"
     ending = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
-    known = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".xlsx": "xlsx"}
+    known = {
+        ".csv": "csv",
+        ".tsv": "csv",
+        ".jsonl": "jsonl",
+        ".ndjson": "jsonl",
+        ".parquet": "parquet",
+        ".xlsx": "xlsx",
+    }
     if ending not in known or (packed and known[ending] in ("parquet", "xlsx")):
         raise BatchError(
             f"{path} : format inconnu. Attendu : .csv, .tsv, .jsonl, .parquet ou .xlsx (.gz possible pour .csv, .tsv, .jsonl)."
@@ -108,7 +116,7 @@ class _Counted(io.RawIOBase):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes]]]:
+def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes] | gzip.GzipFile]]:
     with _Counted(path) as raw:
         buffered: IO[bytes] = io.BufferedReader(raw)
         yield raw, gzip.open(buffered) if path.suffix.lower() == ".gz" else buffered
@@ -132,7 +140,7 @@ def detect_encoding(path: Path) -> str:
     return guess.encoding if guess else "cp1252"
 
 
-def _is_utf8(sample: bytes, rest: IO[bytes]) -> bool:
+def _is_utf8(sample: bytes, rest: IO[bytes] | gzip.GzipFile) -> bool:
     broken = beyond = 0
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     piece = sample

@@ -21,6 +21,7 @@ _POINTS = (
     ("balanced", "équilibré"),
     ("strict", "étroit : peu de fausses alertes"),
 )
+_NEARLY = 0.01
 _CONTEXT = {
     "negation": "négation",
     "condition": "condition",
@@ -53,8 +54,15 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda value: f"{100 * value:.0f}\u00a0%"
+    environment.filters["percent"] = _percent
     return environment
+
+
+def _percent(value: float) -> str:
+    """A probability for people: never a false certainty."""
+    if value < _NEARLY:
+        return "moins de 1\u00a0%"
+    return "plus de 99\u00a0%" if value > 1 - _NEARLY else f"{100 * value:.0f}\u00a0%"
 
 
 def _names() -> dict[str, str]:

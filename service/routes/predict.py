@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
@@ -34,16 +34,14 @@ def invalid_item(state: State, id: str | None, message: str, point: OperatingPoi
     return prediction
 
 
-def _predict_item(
-    state: State, item: Any, point: OperatingPointName | None = None, prior: float | None = None
-) -> Prediction:
+def _predict_item(state: State, item: Any, point: OperatingPointName | None = None, prior: float | None = None) -> Prediction:
     try:
         checked = PredictItem.model_validate(item)
     except ValidationError as error:
         given = item.get("id") if isinstance(item, dict) else None
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"])) or "élément"
-        message = f"Champ « {place} » : un objet {{\"id\"?: chaîne, \"text\": chaîne}} est attendu ({fault['type']})."
+        message = f'Champ « {place} » : un objet {{"id"?: chaîne, "text": chaîne}} est attendu ({fault["type"]}).'
         return invalid_item(state, given if isinstance(given, str) and given.isprintable() else None, message, point)
     return state.predict(checked.text, checked.id, point, prior)
 
@@ -83,7 +81,7 @@ def predict_batch(body: BatchBody, state: StateDep) -> BatchResponse:
     },
 )
 async def predict_stream(
-    request: Request, state: StateDep, operating_point: OperatingPointName | None = Query(None)
+    request: Request, state: StateDep, operating_point: Annotated[OperatingPointName | None, Query()] = None
 ) -> StreamingResponse:
     """Une ligne JSON par texte, une ligne par réponse, en mémoire constante ; une ligne fautive n'arrête pas le flux."""
     predict_one = partial(_predict_line, state, point=operating_point)

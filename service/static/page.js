@@ -4,10 +4,10 @@ const area = document.getElementById("text");
 const count = document.getElementById("compte");
 const form = document.getElementById("formulaire");
 const show = () => { count.textContent = area.value ? `${[...area.value].length} caractères.` : ""; };
-area.addEventListener("change", show);
+area.addEventListener("input", show);
 area.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });
 show();
-const result = document.getElementById("resultat");
+const result = document.getElementById("titre-resultat");
 if (result) result.focus();

@@ -1,0 +1,42 @@
+"""What several tests share: the trained artefact and an analyser on it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model.analyser import Analyser
+from model.store import current_name
+from training.corpus import AnnotatedText, load_corpus
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """The root of the artefacts that `make test` trained."""
+    root = Path(os.environ.get("VIGIE_MODEL_DIR", ROOT / "artefacts")).resolve()
+    current_name(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def analyser(artefacts: Path) -> Analyser:
+    """The model that serves."""
+    return Analyser.load(artefacts)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[AnnotatedText]:
+    """The corpus of the repository."""
+    return load_corpus(ROOT / "data" / "annotated")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a real Chromium."""
+    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("Chromium est introuvable : installez le paquet « chromium » (« make test » le fait en root).")
+    return found
