@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from threading import Lock
 from typing import Any, Final
 
 import phonenumbers
@@ -234,9 +235,13 @@ def _from_tables(document: Document) -> Iterator[Entity]:
             yield Entity(hit.table, hit.span, _Value(id=hit.entry))
 
 
+# The vocabulary and its memory zone are shared, and the pipeline is not made for several threads at once.
+_NER_LOCK: Final = Lock()
+
+
 def _people(text: str) -> Iterator[Entity]:
     nlp = _ner()
-    with nlp.memory_zone():
+    with _NER_LOCK, nlp.memory_zone():
         for entity in nlp(text).ents:
             kind = _NER_KINDS.get(entity.label_)
             # The pipeline takes abbreviations in capitals (« RDV », « TTC ») for places.

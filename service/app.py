@@ -1,20 +1,18 @@
 """The HTTP application: assembled here from its parts, nothing loaded at import."""
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
-from starlette.routing import Match
 
 from model.analyser import Analyser
 from service.database import open_database
-from service.limits import BodyLimit, RateLimit
+from service.middleware import BodyLimit, Measured, RateLimit
 from service.problems import MEDIA_TYPE, add_handlers
 from service.routes import page, predict, tables
 from service.settings import Settings, load_settings
@@ -25,15 +23,6 @@ _DESCRIPTION: Final = (
     "sectaire en santé. Il ne dit jamais qu'une personne ou un groupe est une secte : il montre des **indices à examiner**, "
     "et une personne décide. Les textes ne sont ni conservés ni journalisés, sauf demande expresse."
 )
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -61,34 +50,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
     add_handlers(app)
-    _measure(app)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     if chosen.rate_per_minute:
         app.add_middleware(RateLimit, per_minute=chosen.rate_per_minute)
+    app.add_middleware(Measured)
     app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
     return app
-
-
-def _measure(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def measured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        started = time.perf_counter()
-        response = await call_next(request)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        metrics = request.app.state.vigie.metrics
-        route = _route_of(app, request)
-        metrics.requests.labels(request.method, route, str(response.status_code)).inc()
-        metrics.seconds.labels(route).observe(time.perf_counter() - started)
-        return response
-
-
-def _route_of(app: FastAPI, request: Request) -> str:
-    """The path as declared, so that unknown addresses do not each make a counter."""
-    for route in app.router.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            return str(getattr(route, "path", "autre"))
-    return "autre"
 
 
 def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:

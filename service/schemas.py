@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Body
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from model.labels import INDICATOR_IDS
 from model.records import OperatingPointName, Prediction, StanceName
@@ -14,6 +14,16 @@ OFFER_EXAMPLE = (
 )
 
 
+def _storable(value: str) -> str:
+    """A string that can be written back as UTF-8 and kept by any database."""
+    if any("\ud800" <= character <= "\udfff" or character == "\x00" for character in value):
+        raise ValueError("caractère invalide (demi-codet isolé ou caractère nul)")
+    return value
+
+
+Storable = Annotated[str, AfterValidator(_storable)]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -22,7 +32,7 @@ class PredictItem(_Request):
     """One text to analyse."""
 
     text: Annotated[str, Field(description="Le texte, tel que reçu.")]
-    id: Annotated[str | None, Field(max_length=200, description="Identifiant repris dans la réponse.")] = None
+    id: Annotated[Storable | None, Field(max_length=200, description="Identifiant repris dans la réponse.")] = None
 
 
 class PredictRequest(PredictItem):
@@ -50,16 +60,16 @@ class BatchResponse(BaseModel):
 class FeedbackRequest(_Request):
     """A correction: of a text (or of one kept under `id`), what is right for an indicator, the stance or the level."""
 
-    text: Annotated[str | None, Field(max_length=20_000)] = None
-    id: Annotated[str | None, Field(max_length=200, description="Identifiant d'un texte conservé.")] = None
+    text: Annotated[Storable | None, Field(max_length=20_000)] = None
+    id: Annotated[Storable | None, Field(max_length=200, description="Identifiant d'un texte conservé.")] = None
     indicator: Annotated[str | None, Field(description="Identifiant d'un des douze indicateurs.")] = None
     present: Annotated[bool | None, Field(description="Si l'indicateur est présent.")] = None
     stance: StanceName | None = None
     risk_level: Annotated[int | None, Field(ge=0, le=3)] = None
     start: Annotated[int | None, Field(ge=0, description="Début du passage, en points de code.")] = None
     end: Annotated[int | None, Field(ge=1, description="Fin du passage, exclue.")] = None
-    reviewer: Annotated[str | None, Field(max_length=200)] = None
-    comment: Annotated[str | None, Field(max_length=5_000)] = None
+    reviewer: Annotated[Storable | None, Field(max_length=200)] = None
+    comment: Annotated[Storable | None, Field(max_length=5_000)] = None
 
     @model_validator(mode="after")
     def _whole(self) -> "FeedbackRequest":

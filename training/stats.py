@@ -91,7 +91,7 @@ def _cross(
     key: Callable[[AnnotatedText], str | None],
 ) -> Counts:
     counts: Counter[tuple[str | None, int]] = Counter((key(text), text.risk_level) for text in texts)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for value, shown in names.items():
         by_level = [counts[value, level] for level in range(len(LEVELS))]
         rows.append((shown, *by_level, sum(by_level)))

@@ -119,7 +119,7 @@ class _Counted(io.RawIOBase):
 def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes] | gzip.GzipFile]]:
     with _Counted(path) as raw:
         buffered: IO[bytes] = io.BufferedReader(raw)
-        yield raw, gzip.open(buffered) if path.suffix.lower() == ".gz" else buffered
+        yield raw, gzip.GzipFile(fileobj=buffered) if path.suffix.lower() == ".gz" else buffered
 
 
 def detect_encoding(path: Path) -> str:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from model.records import OperatingPointName, Prediction, Problem
 from service.database import store_text
@@ -19,6 +20,16 @@ from service.state import State, StateDep
 
 router = APIRouter(prefix="/v1/predict", tags=["prédiction"])
 NDJSON: Final = "application/x-ndjson"
+
+
+class _Duplex(StreamingResponse):
+    """An answer that is sent while the request still arrives.
+
+    The usual one watches for a disconnect by reading the request, and so would swallow the lines that are to be answered.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.stream_response(send)
 
 
 def invalid_item(state: State, id: str | None, message: str, point: OperatingPointName | None = None) -> Prediction:
@@ -85,7 +96,7 @@ async def predict_stream(
 ) -> StreamingResponse:
     """Une ligne JSON par texte, une ligne par réponse, en mémoire constante ; une ligne fautive n'arrête pas le flux."""
     predict_one = partial(_predict_line, state, point=operating_point)
-    return StreamingResponse(_answers(request, state.settings.max_line_bytes, predict_one), media_type=NDJSON)
+    return _Duplex(_answers(request, state.settings.max_line_bytes, predict_one), media_type=NDJSON)
 
 
 async def _answers(request: Request, most: int, predict_one: Callable[[int, bytes], str]) -> AsyncIterator[str]:

@@ -9,5 +9,3 @@ area.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });
 show();
-const result = document.getElementById("titre-resultat");
-if (result) result.focus();

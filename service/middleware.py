@@ -1,10 +1,15 @@
-"""Bounds on what a client may send: body size, counted as it arrives, and requests a minute."""
+"""What surrounds every request: bounds on its size and rate, security headers on its answer, its time counted.
 
+These are plain ASGI wrappers: they hold nothing back, so a stream is answered while it is still being sent.
+"""
+
+import time
 from typing import Final
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,3 +72,46 @@ class RateLimit:
             await problem(429, detail, headers={"Retry-After": "60"})(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Measured:
+    """Adds the security headers to every answer and counts it by the path as declared, never as typed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; count it when its answer is over."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            metrics = scope["app"].state.vigie.metrics
+            route = getattr(scope.get("route"), "path", "autre")
+            metrics.requests.labels(scope["method"], route, str(status)).inc()
+            metrics.seconds.labels(route).observe(time.perf_counter() - started)

