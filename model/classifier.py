@@ -98,7 +98,11 @@ def mixing_inputs(raw: RawScores) -> Array:
 
 
 class MixingHeads(BaseEstimator):  # type: ignore[misc]
-    """One calibrated logistic regression a label over the six inputs of `mixing_inputs`."""
+    """One calibrated logistic regression a label over the inputs of `mixing_inputs`.
+
+    Indicators use all six; stances, flag and targets only their own window logit: on folds of unseen writers the
+    others made them worse (average precision of the flag 0.85 with one input and with six, Brier score 0.090 and 0.091).
+    """
 
     def __init__(self, strength: float = 0.3) -> None:
         self.strength = strength
@@ -106,6 +110,7 @@ class MixingHeads(BaseEstimator):  # type: ignore[misc]
     def fit(self, inputs: Array, y: NDArray[np.bool_]) -> Self:
         """Learn from inputs of shape (n, 19, 6) and a boolean matrix of shape (n, 19)."""
         labels = len(MIXED_HEADS)
+        inputs = _used(inputs)
         self.weights_ = np.zeros((labels, inputs.shape[2]))
         self.biases_ = np.zeros(labels)
         for index in range(labels):
@@ -120,8 +125,15 @@ class MixingHeads(BaseEstimator):  # type: ignore[misc]
 
     def logits(self, inputs: Array) -> Array:
         """Calibrated logits of shape (n, 19)."""
-        mixed = np.einsum("nlk,lk->nl", inputs, self.weights_) + self.biases_
+        mixed = np.einsum("nlk,lk->nl", _used(inputs), self.weights_) + self.biases_
         return np.asarray(np.clip(mixed, -_LOGIT_BOUND, _LOGIT_BOUND))
+
+
+def _used(inputs: Array) -> Array:
+    """The inputs with those that a label does not use set to zero."""
+    used = inputs.copy()
+    used[:, len(INDICATOR_IDS) :, 1:] = 0.0
+    return used
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,19 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from pydantic import BaseModel
 
-from model.analyser import Analyser, Options
 from model.errors import VigieError
 from model.labels import DEFAULT_OPERATING_POINT, OPERATING_POINTS
 from model.records import OperatingPointName
-from model.store import current_name, list_artefacts, read_manifest
 from service import terminal
 from service.settings import load_settings
+
+if TYPE_CHECKING:
+    from model.analyser import Options
 
 app = typer.Typer(
     name="vigie",
@@ -42,11 +43,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Écrire du JSON.")]
 CorpusArgument = Annotated[Path, typer.Argument(help="Dossier ou fichier du corpus.")]
 
 
-def _options(point: str, prior: float | None) -> Options:
+def _options(point: str, prior: float | None) -> "Options":
     if point not in OPERATING_POINTS:
         raise typer.BadParameter(f"« {point} » : {', '.join(OPERATING_POINTS)} attendu", param_hint="--operating-point")
     if prior is not None and not 0 < prior < 1:
         raise typer.BadParameter(f"{prior} : un nombre entre 0 et 1, bornes exclues, est attendu", param_hint="--prior")
+    # Models and their libraries are imported by the verbs that need them: help and usage errors come at once.
+    from model.analyser import Options
+
     chosen: OperatingPointName = point  # type: ignore[assignment]
     return Options(chosen, prior, load_settings().max_characters)
 
@@ -74,10 +78,10 @@ def score(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer la sortie si elle existe.")] = False,
 ) -> None:
     """Analyse un fichier de textes ; une ligne fautive devient une ligne d'erreur, les autres continuent."""
+    options = _options(operating_point, prior)
     from service.batch.engine import Job, run
     from service.batch.rows import Source
 
-    options = _options(operating_point, prior)
     mark = "\t" if delimiter == "\\t" else delimiter
     if mark is not None and (len(mark) != 1 or mark in '\r\n"'):
         raise typer.BadParameter(f"« {delimiter} » : un seul caractère est attendu", param_hint="--delimiter")
@@ -90,8 +94,11 @@ def score(
         overwrite,
     )
     started = time.perf_counter()
-    with terminal.rows_bar() as bar:
-        report = run(job, bar)
+    try:
+        with terminal.rows_bar() as bar:
+            report = run(job, bar)
+    except KeyboardInterrupt:
+        raise VigieError(f"interrompu ; rien n'est écrit sous {output}.") from None
     seconds = time.perf_counter() - started
     levels = ", ".join(f"niveau {level} : {report.levels[level]}" for level in sorted(report.levels, reverse=True))
     _say(f"{report.rows} ligne(s) en {seconds:.1f} s → {output}")
@@ -116,6 +123,8 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Analyse un texte et montre ses passages, surlignés par indicateur."""
+    from model.analyser import Analyser
+
     options = _options(operating_point, prior)
     content = _read_standard_input() if text == "-" else text
     prediction = Analyser.load(load_settings().model_dir).predict(content, options=options)
@@ -145,6 +154,7 @@ def train(
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Ne rien faire si un modèle sert déjà.")] = False,
 ) -> None:
     """Entraîne un modèle sur le corpus, le mesure et écrit l'artefact, ses mesures et sa carte."""
+    from model.store import current_name
     from training.corpus import load_corpus
     from training.fit import train as fit
 
@@ -179,6 +189,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Mesure le modèle qui sert sur des textes annotés."""
+    from model.analyser import Analyser
     from training.corpus import SPLITS, load_corpus, of_split
     from training.evaluate import evaluate as measure
     from training.evaluate import predict_all
@@ -211,6 +222,7 @@ def serve(
     """Sert l'API et la page."""
     import uvicorn
 
+    from model.store import current_name
     from service.app import create_app
 
     settings = load_settings().model_copy(
@@ -266,6 +278,8 @@ def corpus_stats(
 @model_app.command("list")
 def model_list(as_json: JsonOption = False) -> None:
     """Liste les modèles entraînés ; « * » marque celui qui sert."""
+    from model.store import current_name, list_artefacts
+
     root = load_settings().model_dir
     found = list_artefacts(root)
     serving = current_name(root) if (root / "current").exists() else None
@@ -291,6 +305,8 @@ def model_show(
     as_json: JsonOption = False,
 ) -> None:
     """Montre la carte d'un modèle, ou son manifeste avec --json."""
+    from model.store import current_name, read_manifest
+
     root = load_settings().model_dir
     folder = root / (name or current_name(root))
     manifest = read_manifest(folder)
@@ -306,9 +322,6 @@ def main() -> None:
         app(standalone_mode=True)
     except VigieError as error:
         _say(f"vigie : {error}")
-        raise SystemExit(_FAILED) from None
-    except KeyboardInterrupt:
-        _say("vigie : interrompu ; aucun fichier n'est laissé sous son nom final.")
         raise SystemExit(_FAILED) from None
 
 

