@@ -1,149 +1,21 @@
-"""The `vigie` command: a table of verbs; each reads its arguments, makes one call, and says what came of it."""
+"""The `vigie` command: the verbs of `service.commands`, and those that learn, measure and count, which need `training`."""
 
-import json
-import os
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 
 from model.errors import VigieError
-from model.labels import DEFAULT_OPERATING_POINT, OPERATING_POINTS
-from model.records import OperatingPointName
+from model.labels import DEFAULT_OPERATING_POINT
 from service import terminal
+from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.settings import load_settings
 
-if TYPE_CHECKING:
-    from model.analyser import Options
-
-app = typer.Typer(
-    name="vigie",
-    help="Repère, passages à l'appui, des signes de dérive sectaire en santé. Une personne décide toujours.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 corpus_app = typer.Typer(help="Le corpus annoté : vérifier, compter.", no_args_is_help=True)
-model_app = typer.Typer(help="Les modèles entraînés : lister, montrer.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
-app.add_typer(model_app, name="model")
 
-_FAILED: Final = 1
-_USAGE: Final = 2
-_DEFAULT_WORKERS: Final = max(1, os.cpu_count() or 1)
-
-PointOption = Annotated[str, typer.Option("--operating-point", help=f"Point de fonctionnement : {', '.join(OPERATING_POINTS)}.")]
-PriorOption = Annotated[
-    float | None, typer.Option("--prior", help="Fréquence de base à supposer pour le score de risque (entre 0 et 1).")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Écrire du JSON.")]
 CorpusArgument = Annotated[Path, typer.Argument(help="Dossier ou fichier du corpus.")]
-
-
-def _options(point: str, prior: float | None) -> "Options":
-    if point not in OPERATING_POINTS:
-        raise typer.BadParameter(f"« {point} » : {', '.join(OPERATING_POINTS)} attendu", param_hint="--operating-point")
-    if prior is not None and not 0 < prior < 1:
-        raise typer.BadParameter(f"{prior} : un nombre entre 0 et 1, bornes exclues, est attendu", param_hint="--prior")
-    # Models and their libraries are imported by the verbs that need them: help and usage errors come at once.
-    from model.analyser import Options
-
-    chosen: OperatingPointName = point  # type: ignore[assignment]
-    return Options(chosen, prior, load_settings().max_characters)
-
-
-def _print_json(value: Any) -> None:
-    content = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=2) + "\n")
-
-
-def _say(message: str) -> None:
-    terminal.console(error=True).print(message, markup=False)
-
-
-@app.command()
-def score(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Fichier .csv, .tsv, .jsonl, .parquet ou .xlsx.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Fichier à écrire ; sa fin donne le format.")],
-    text_column: Annotated[str, typer.Option(help="Colonne ou champ du texte.")] = "text",
-    id_column: Annotated[str, typer.Option(help="Colonne ou champ de l'identifiant.")] = "id",
-    operating_point: PointOption = DEFAULT_OPERATING_POINT,
-    prior: PriorOption = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processus de calcul.")] = _DEFAULT_WORKERS,
-    delimiter: Annotated[str | None, typer.Option(help="Séparateur du CSV (détecté sinon) ; \\t pour tabulation.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encodage du fichier (détecté sinon).")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer la sortie si elle existe.")] = False,
-) -> None:
-    """Analyse un fichier de textes ; une ligne fautive devient une ligne d'erreur, les autres continuent."""
-    options = _options(operating_point, prior)
-    from service.batch.engine import Job, run
-    from service.batch.rows import Source
-
-    mark = "\t" if delimiter == "\\t" else delimiter
-    if mark is not None and (len(mark) != 1 or mark in '\r\n"'):
-        raise typer.BadParameter(f"« {delimiter} » : un seul caractère est attendu", param_hint="--delimiter")
-    job = Job(
-        Source(source, text_column, id_column, mark, encoding),
-        output,
-        load_settings().model_dir,
-        options,
-        workers,
-        overwrite,
-    )
-    started = time.perf_counter()
-    try:
-        with terminal.rows_bar() as bar:
-            report = run(job, bar)
-    except KeyboardInterrupt:
-        raise VigieError(f"interrompu ; rien n'est écrit sous {output}.") from None
-    seconds = time.perf_counter() - started
-    levels = ", ".join(f"niveau {level} : {report.levels[level]}" for level in sorted(report.levels, reverse=True))
-    _say(f"{report.rows} ligne(s) en {seconds:.1f} s → {output}")
-    _say(f"analysées : {report.statuses['ok']} ({levels or 'aucun niveau'})")
-    if report.statuses["unsupported_language"]:
-        _say(f"autre langue que le français : {report.statuses['unsupported_language']}")
-    if report.statuses["error"]:
-        _say(f"en erreur : {report.statuses['error']}")
-        for fault in report.faults:
-            _say(f"  {fault}")
-        if report.statuses["error"] > len(report.faults):
-            _say("  … (colonne ou champ « error » de la sortie)")
-    if report.duplicates:
-        _say(f"identifiants déjà vus : {report.duplicates} ({', '.join(report.first_duplicates)})")
-
-
-@app.command()
-def explain(
-    text: Annotated[str, typer.Argument(help="Le texte, ou « - » pour l'entrée standard.")],
-    operating_point: PointOption = DEFAULT_OPERATING_POINT,
-    prior: PriorOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Analyse un texte et montre ses passages, surlignés par indicateur."""
-    from model.analyser import Analyser
-
-    options = _options(operating_point, prior)
-    content = _read_standard_input() if text == "-" else text
-    prediction = Analyser.load(load_settings().model_dir).predict(content, options=options)
-    if as_json:
-        _print_json(prediction)
-    else:
-        shown = terminal.console()
-        for part in terminal.explained(content, prediction):
-            shown.print(part)
-    if prediction.status == "error":
-        raise typer.Exit(_FAILED)
-
-
-def _read_standard_input() -> str:
-    received = sys.stdin.buffer.read()
-    try:
-        return received.decode("utf-8-sig").removesuffix("\n")
-    except UnicodeDecodeError as error:
-        raise VigieError(f"Entrée standard : octet {error.start} invalide ; de l'UTF-8 est attendu.") from error
 
 
 @app.command()
@@ -160,7 +32,7 @@ def train(
 
     root = load_settings().model_dir
     if if_needed and _usable(root):
-        _say(f"Le modèle {current_name(root)} est prêt.")
+        say(f"Le modèle {current_name(root)} est prêt.")
         return
     with terminal.progress_bar() as bar:
         done = fit(load_corpus(corpus), root, seed=seed, activate=activate, progress=bar)
@@ -168,7 +40,7 @@ def train(
     for name in ("dev", "test", "test_unseen_writers"):
         if name in done.metrics:
             shown.print(terminal.figures(name, done.metrics[name])[0])
-    _say(f"Modèle {done.name} en {done.seconds:.0f} s → {done.folder} (carte : card.md)")
+    say(f"Modèle {done.name} en {done.seconds:.0f} s → {done.folder} (carte : card.md)")
 
 
 def _usable(root: Path) -> bool:
@@ -203,36 +75,15 @@ def evaluate(
     analyser = Analyser.load(load_settings().model_dir)
     with terminal.progress_bar() as bar:
         predictions = predict_all(
-            analyser, chosen, lambda done, total: bar("Mesure", done, total), _options(operating_point, None)
+            analyser, chosen, lambda done, total: bar("Mesure", done, total), options(operating_point, None)
         )
     measured = measure(chosen, predictions)
     if as_json:
-        _print_json(measured | {"model_version": analyser.artefact.version, "operating_point": operating_point})
+        print_json(measured | {"model_version": analyser.artefact.version, "operating_point": operating_point})
         return
     shown = terminal.console()
     for part in terminal.figures(f"{data} ({split}), modèle {analyser.artefact.version}", measured):
         shown.print(part)
-
-
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Adresse d'écoute (VIGIE_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port d'écoute (VIGIE_PORT).")] = None,
-) -> None:
-    """Sert l'API et la page."""
-    import uvicorn
-
-    from model.store import current_name
-    from service.app import create_app
-
-    settings = load_settings().model_copy(
-        update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    )
-    settings.check_host()
-    # Refuse a model that cannot be trusted now, with its reason, rather than in the server's log.
-    current = current_name(settings.model_dir)
-    _say(f"Vigie, modèle {current} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 
 
 @corpus_app.command("check")
@@ -243,9 +94,9 @@ def corpus_check(corpus: CorpusArgument = Path("data/annotated")) -> None:
     report = check_corpus(corpus)
     for fault in report.faults:
         sys.stdout.write(f"{fault}\n")
-    _say(f"{report.texts} textes, {len(report.faults)} faute(s).")
+    say(f"{report.texts} textes, {len(report.faults)} faute(s).")
     if report.faults:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
 
 
 @corpus_app.command("stats")
@@ -261,7 +112,7 @@ def corpus_stats(
 
     counts = count_corpus(load_corpus(corpus))
     if as_json:
-        _print_json({found.title: [list(found.header), *found.rows] for found in counts})
+        print_json({found.title: [list(found.header), *found.rows] for found in counts})
     else:
         shown = terminal.console()
         for found in counts:
@@ -269,51 +120,10 @@ def corpus_stats(
             shown.print()
     if plots is not None:
         for path in write_plots(load_corpus(corpus), plots):
-            _say(f"Graphique : {path}")
+            say(f"Graphique : {path}")
     if card is not None:
         update_card(card, counts)
-        _say(f"Tableaux récrits : {card}")
-
-
-@model_app.command("list")
-def model_list(as_json: JsonOption = False) -> None:
-    """Liste les modèles entraînés ; « * » marque celui qui sert."""
-    from model.store import current_name, list_artefacts
-
-    root = load_settings().model_dir
-    found = list_artefacts(root)
-    serving = current_name(root) if (root / "current").exists() else None
-    if as_json:
-        _print_json([{"version": m["version"], "current": m["version"] == serving, "error": m.get("error")} for m in found])
-        return
-    if not found:
-        raise VigieError(f"Aucun modèle dans {root} : lancez « vigie train ».")
-    rows = [
-        [
-            ("* " if manifest["version"] == serving else "  ") + manifest["version"],
-            manifest.get("texts", {}).get("train"),
-            manifest.get("error") or manifest.get("corpus_sha256", "")[:12],
-        ]
-        for manifest in found
-    ]
-    terminal.console().print(terminal.table(str(root), ("version", "textes appris", "corpus"), rows))
-
-
-@model_app.command("show")
-def model_show(
-    name: Annotated[str | None, typer.Argument(help="Version (celle qui sert sinon).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Montre la carte d'un modèle, ou son manifeste avec --json."""
-    from model.store import current_name, read_manifest
-
-    root = load_settings().model_dir
-    folder = root / (name or current_name(root))
-    manifest = read_manifest(folder)
-    if as_json:
-        _print_json(manifest)
-        return
-    sys.stdout.write((folder / "card.md").read_text(encoding="utf-8"))
+        say(f"Tableaux récrits : {card}")
 
 
 def main() -> None:
@@ -321,8 +131,8 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except VigieError as error:
-        _say(f"vigie : {error}")
-        raise SystemExit(_FAILED) from None
+        say(f"vigie : {error}")
+        raise SystemExit(FAILED) from None
 
 
 if __name__ == "__main__":
