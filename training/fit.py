@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from model.analyser import Analyser
 from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
+from model.decide import OperatingPoint
 from model.document import mentioned_targets
 from model.errors import CorpusError
 from model.features import PassageFeatures
@@ -61,7 +62,7 @@ def train(
 ) -> Trained:
     """Train on the `train` texts, tune on `dev`, measure on `dev` and `test`, and write the artefact under `root`.
 
-    The same texts, seed and libraries give the same artefact name and the same predictions, whatever the number of
+    The same texts, seed and libraries give the same predictions and so the same artefact name, whatever the number of
     threads. `progress` is called with a step's French name, the units done and the units in all.
 
     Raises:
@@ -75,7 +76,7 @@ def train(
         examples = _examples(learn, "Lecture des textes", progress)
         tuning = _examples(tune, "Lecture des textes de réglage", progress)
         classifier, points, base_rate = _learn(examples, tuning, seed, progress)
-        name = _name(texts, seed)
+        name = _name(texts, classifier, points)
         facts = _facts(texts, seed, base_rate, classifier)
         folder = save_artefact(root, name, classifier, points, facts, {})
         metrics = _measure(load_artefact(root, name), texts, progress)
@@ -101,7 +102,7 @@ def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> 
 
 def _learn(
     examples: Sequence[Example], tuning: Sequence[Example], seed: int, progress: Progress
-) -> tuple[Classifier, dict[str, Any], float]:
+) -> tuple[Classifier, dict[str, OperatingPoint], float]:
     inputs = _out_of_fold(examples, seed, progress)
     truth = stacked_truth(examples)
     classifier = _fit_heads(examples)
@@ -169,9 +170,14 @@ def _unseen_logits(inputs: Any, truth: Any, examples: Sequence[Example], seed: i
     return logits
 
 
-def _name(texts: Sequence[AnnotatedText], seed: int) -> str:
-    what = json.dumps([corpus_hash(texts), seed, SETTINGS, library_versions(), tables_hash()], sort_keys=True)
-    return f"{version('vigie')}+{sha256(what.encode()).hexdigest()[:8]}"
+def _name(texts: Sequence[AnnotatedText], classifier: Classifier, points: dict[str, OperatingPoint]) -> str:
+    """Version of the product and a hash of all that decides a prediction: same name, same answers."""
+    digest = sha256(json.dumps([corpus_hash(texts), library_versions(), tables_hash()], sort_keys=True).encode())
+    digest.update(json.dumps({name: point.to_json() for name, point in points.items()}, sort_keys=True).encode())
+    for heads in (classifier.window_heads, classifier.sentence_heads, classifier.mixing_heads):
+        digest.update(np.ascontiguousarray(heads.weights_).tobytes() + np.ascontiguousarray(heads.biases_).tobytes())
+    digest.update(classifier.page_penalty_.tobytes())
+    return f"{version('vigie')}+{digest.hexdigest()[:8]}"
 
 
 def _facts(texts: Sequence[AnnotatedText], seed: int, base_rate: float, classifier: Classifier) -> dict[str, Any]:

@@ -59,15 +59,19 @@ HARMLESS = [
     "Le cours de gymnastique douce a lieu au gymnase, apportez un tapis et une serviette.",
 ]
 PIECES = [
-    PROMISE, *HARMLESS[:6], "Je guéris la fibromyalgie et l'endométriose en trois séances.", "Arrêtez vos médicaments !",
-    "Les vaccins sont un poison, on vous cache la vérité.", "J'harmonise vos chakras et le karma de votre lignée.",
-    "Le soin quantique reprogramme votre ADN.", "Coupez les ponts avec votre famille toxique.", "Plus que 2 places ce soir : 2 500 €.",
-    "Thérapeute certifiée, je forme les futurs praticiens.", "Jeûne sec de dix jours pour votre enfant autiste.",
-    "Ne remplace pas un avis médical.", "« Le corps sait se guérir », dit-elle.", "Attention aux charlatans : signalez à la Miviludes.",
-    "On m'a proposé du reiki contre mon cancer, vous en pensez quoi ?", "👩‍👩‍👧‍👦🇫🇷", "👍🏽✨", "e\u0301nergie et gue\u0301rison",
-    "l’âme\u00a0: 1\u202f200\u00a0€", "gu&eacute;rir l&amp;rsquo;endom&eacute;triose", "<p>Soins <b>doux</b></p>", "<br>", "\u200b", "\u00ad",
-    "\u202eenvers\u202c", "06 12 34 56 78", "Écrivez à soin@exemple.example pour tout savoir.", "Voir www.exemple.fr pour tout savoir.",
-    "Au 12 rue des Lilas, 75011 Paris.", "RDV le 12 mars 2026.", "Infirmière, magnétiseuse.", "\n", "\r\n\r\n", "…", "•", ";", "Healing energy for your soul.",
+    PROMISE, *HARMLESS[:6], "Je guéris la fibromyalgie et l'endométriose en trois séances.",
+    "Arrêtez vos médicaments !", "Les vaccins sont un poison, on vous cache la vérité.",
+    "J'harmonise vos chakras et le karma de votre lignée.", "Le soin quantique reprogramme votre ADN.",
+    "Coupez les ponts avec votre famille toxique.", "Plus que 2 places ce soir : 2 500 €.",
+    "Thérapeute certifiée, je forme les futurs praticiens.",
+    "Jeûne sec de dix jours pour votre enfant autiste.", "Ne remplace pas un avis médical.",
+    "« Le corps sait se guérir », dit-elle.", "Attention aux charlatans : signalez à la Miviludes.",
+    "On m'a proposé du reiki contre mon cancer, vous en pensez quoi ?", "👩‍👩‍👧‍👦🇫🇷", "👍🏽✨",
+    "e\u0301nergie et gue\u0301rison", "l’âme\u00a0: 1\u202f200\u00a0€",
+    "gu&eacute;rir l&amp;rsquo;endom&eacute;triose", "<p>Soins <b>doux</b></p>", "<br>", "\u200b", "\u00ad",
+    "\u202eenvers\u202c", "06 12 34 56 78", "Écrivez à soin@exemple.example pour tout savoir.",
+    "Voir www.exemple.fr pour tout savoir.", "Au 12 rue des Lilas, 75011 Paris.", "RDV le 12 mars 2026.",
+    "Infirmière, magnétiseuse.", "\n", "\r\n\r\n", "…", "•", ";", "Healing energy for your soul.",
 ]  # fmt: skip
 texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), min_size=1, max_size=12).flatmap(
     lambda pieces: st.sampled_from([" ", "\n", ""]).map(lambda joint: joint.join(pieces))
@@ -200,7 +204,7 @@ def test_a_promise_reads_the_same_however_it_is_encoded(analyser: Analyser) -> N
         assert other.risk == plain.risk
 
 
-@modest(60)
+@modest(40)
 @given(text=texts)
 def test_strict_is_within_balanced_and_balanced_within_triage(analyser: Analyser, text: str) -> None:
     triage, balanced, strict = (at(analyser, text, point) for point in POINTS)
@@ -215,7 +219,7 @@ def test_the_operating_points_go_from_recall_to_precision() -> None:
     assert POINTS == OPERATING_POINTS == ("triage", "balanced", "strict")
 
 
-@modest(60)
+@modest(40)
 @given(text=texts)
 def test_the_levels_used_for_measuring_are_those_of_the_predictions(analyser: Analyser, text: str) -> None:
     predictions = {point: at(analyser, text, point) for point in POINTS}
@@ -437,7 +441,10 @@ def test_a_prediction_survives_its_json(analyser: Analyser) -> None:
 
 
 def test_what_tables_and_entities_say_comes_with_the_prediction(analyser: Analyser) -> None:
-    text = "👍 Infirmie\u0300re, magnétiseuse : séance de Reïki à 1\u202f200\u00a0€, le 12 mars 2026. Ne remplace pas un avis médical."
+    text = (
+        "👍 Infirmie\u0300re, magnétiseuse : séance de Reïki à 1\u202f200\u00a0€, le 12 mars 2026. "
+        "Ne remplace pas un avis médical."
+    )
     prediction = analyser.predict(text)
     check_contract(prediction, text)
     assert prediction.author is not None
