@@ -174,16 +174,19 @@ class Classifier(BaseEstimator):  # type: ignore[misc]
     def page(self, windows: Sequence[WindowScores]) -> Array:
         """Logits of a page of shape (19,): the highest of its windows, less the penalty for the number of windows.
 
-        `warns` and `neutral` are the mean over the windows: what a page mostly does.
+        `warns` and `neutral` are the mean over the windows: what a page mostly does. `promotes` is its highest window without
+        penalty, since the signs found there already pay one; but a page that mostly warns quotes what it warns of, and
+        its `promotes` is the mean as well.
         """
         stacked = np.stack([window.logits for window in windows])
         if len(windows) == 1:
             return np.asarray(stacked[0])
-        highest = stacked.max(axis=0) - self.page_penalty_ * np.log(len(windows))
-        for stance in ("warns", "neutral"):
-            index = MIXED_HEADS.index(stance)
-            highest[index] = stacked[:, index].mean()
-        return np.asarray(highest)
+        page = stacked.max(axis=0) - self.page_penalty_ * np.log(len(windows))
+        promotes, warns, neutral = (MIXED_HEADS.index(stance) for stance in ("promotes", "warns", "neutral"))
+        page[[warns, neutral]] = stacked[:, [warns, neutral]].mean(axis=0)
+        mostly_warns = page[warns] > 0
+        page[promotes] = stacked[:, promotes].mean() if mostly_warns else stacked[:, promotes].max()
+        return np.asarray(page)
 
 
 def probability(logits: Array) -> Array:

@@ -31,12 +31,19 @@ class OperatingPoint:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The operating point of a manifest; KeyError when a label is missing."""
+        """The operating point of a manifest; KeyError when a label is missing, ValueError for a threshold out of (0, 1)."""
         return cls(
-            {name: float(data["indicators"][name]) for name in INDICATOR_IDS},
-            float(data["promotes"]),
-            {name: float(data["targets"][name]) for name in TARGET_IDS},
+            {name: _threshold(data["indicators"][name]) for name in INDICATOR_IDS},
+            _threshold(data["promotes"]),
+            {name: _threshold(data["targets"][name]) for name in TARGET_IDS},
         )
+
+
+def _threshold(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < 1:
+        raise ValueError(f"seuil {value} ; un nombre entre 0 et 1 est attendu")
+    return number
 
 
 def points_from_json(data: Mapping[str, Any]) -> dict[str, OperatingPoint]:

@@ -12,9 +12,9 @@ from model.text import CleanText, Span, clean, sentences
 _HOMONYM_DISTANCE: Final = 6
 _NEGATION_BEFORE: Final = 4
 _NEGATION_AFTER: Final = 2
+_TURNS: Final = frozenset(("mais", "cependant", "toutefois"))
 _BEFORE: Final = frozenset(["ne", "n", "pas", "aucun", "aucune", "sans", "ni", "jamais", "nullement", "non", "rien"])
 _AFTER: Final = frozenset(["pas", "aucun", "aucune", "jamais", "plus", "rien", "ni", "nullement"])
-_TABLES_WITH_HOMONYMS: Final = ("practice", "condition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,10 @@ def _is_homonym(hit: Hit, tokens: Sequence[Token], finders: dict[tuple[str, str]
 def _is_negated(hit: Hit, tokens: Sequence[Token], text: str) -> bool:
     """Whether a negation word stands close by within the same clause; spoken « guérit pas » counts."""
     for token in reversed(tokens[max(0, hit.first - _NEGATION_BEFORE) : hit.first]):
-        if _breaks_clause(text, token.span.end, hit.span.start):
+        if token.text in _TURNS or _breaks_clause(text, token.span.end, hit.span.start):
             break
-        if token.text in _BEFORE:
+        # « né » folds to « ne ».
+        if token.text in _BEFORE and text[token.span.start : token.span.end].lower() != "né":
             return True
     for token in tokens[hit.after : hit.after + _NEGATION_AFTER]:
         if _breaks_clause(text, hit.span.end, token.span.start):

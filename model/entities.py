@@ -18,16 +18,16 @@ from model.document import Document
 from model.tables import Title, load_tables
 from model.text import Span
 
-_AMOUNT: Final = r"(?P<amount>\d{1,3}(?:[ .]\d{3}){1,3}(?!\d)|\d{1,7})(?:[,.](?P<cents>\d{1,2})(?!\d))?"
+_AMOUNT: Final = r"(?P<amount>\d{1,3}(?:[ .']\d{3}){1,3}(?!\d)|\d{1,7})(?:[,.](?:(?P<cents>\d{1,2})(?!\d)|-))?"
 _CURRENCIES: Final = {
     "€": "EUR", "euro": "EUR", "euros": "EUR", "eur": "EUR", "chf": "CHF", "fr.": "CHF", "francs suisses": "CHF",
     "$": "CAD", "dollars": "CAD", "fcfa": "XOF", "francs cfa": "XOF", "xpf": "XPF", "balles": "EUR",
 }  # fmt: skip
 _PRICE: Final = regex.compile(
-    rf"(?<![\w,.]){_AMOUNT} ?"
-    r"(?P<currency>€|euros?\b|eur\b|chf\b|francs suisses\b|\$|dollars\b|fcfa\b|francs cfa\b|xpf\b|balles\b)"
+    rf"(?<![\d,.]|[^\W\dxX]){_AMOUNT} ?"
+    r"(?P<currency>€|euros?\b|eur\b|chf\b|fr\.|francs suisses\b|\$|dollars\b|fcfa\b|francs cfa\b|xpf\b|balles\b)"
     r"(?:(?P<after>\d{2})(?!\d| ?(?:€|euro)))?"
-    r"|(?<!\w)(?P<before>€|chf) ?(?P<amount2>\d{1,6})(?:[,.](?P<cents2>\d{2}))?(?!\d)",
+    r"|(?<!\w)(?P<before>€|chf|\$) ?(?P<amount2>\d{1,6})(?:[,.](?P<cents2>\d{2}))?(?!\d)",
     regex.IGNORECASE,
 )
 _EMAIL: Final = regex.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@(?:[\w-]{1,63}\.){1,5}\p{L}{2,24}(?!\w)")
@@ -51,66 +51,23 @@ _DATE: Final = regex.compile(
     regex.IGNORECASE,
 )
 _ADDRESS: Final = regex.compile(
-    r"(?<!\d)\d{1,4}(?: ?(?:bis|ter|quater))?,? (?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|allée|route|quai|cours|"
-    r"square|passage|faubourg|venelle|ruelle|sentier|montée|esplanade)\b[^\n,;!?()]{2,60}(?:, ?\d{5} [\p{Lu}][\p{L}' -]{1,40})?",
-    regex.IGNORECASE,
+    r"(?<!\d)\d{1,4}(?: ?(?i:bis|ter|quater))?,? "
+    r"(?:(?i:rue|avenue|av\.|boulevard|bd|chemin|impasse|allée|route|quai|square|passage|faubourg|venelle|ruelle|sentier|"
+    r"montée|esplanade)(?!\w)|(?i:cours|place)(?= (?:de la |de l'|du |des |de |d'|l')?\p{Lu}))"
+    r"[^\n,;!?()]{2,60}(?:, ?\d{5} \p{Lu}[\p{L}' -]{1,40})?",
 )
 _ABBREVIATION: Final = 4
+_LONG_RUN: Final = regex.compile(r"\S{60,}+")
 _NER_KINDS: Final = {"PER": "person", "LOC": "place"}
 # Words before a title that show that it is somebody else's (« parlez-en à votre médecin »).
 _OTHERS_TITLE: Final = frozenset(
     [
-        "votre",
-        "ton",
-        "leur",
-        "vos",
-        "tes",
-        "leurs",
-        "un",
-        "une",
-        "des",
-        "le",
-        "les",
-        "la",
-        "au",
-        "aux",
-        "avec",
-        "chez",
-        "par",
-        "mon",
-        "ma",
-        "mes",
-        "son",
-        "sa",
-        "ses",
-        "du",
-        "d",
-        "l",
-        "avis",
-        "autre",
-        "aucun",
-        "aucune",
-        "chaque",
-        "tout",
-        "tous",
-        "vers",
-        "sans",
-        "entre",
-        "comme",
-        "ces",
-        "ce",
-        "cet",
-        "cette",
-        "plusieurs",
-        "quel",
-        "quelque",
-        "et",
-        "ou",
-        "de",
-        "ni",
-        "en",
+        "votre", "ton", "leur", "vos", "tes", "leurs", "un", "une", "des", "le", "les", "la", "au", "aux", "avec",
+        "chez", "par", "mon", "ma", "mes", "son", "sa", "ses", "du", "d", "l", "avis", "autre", "aucun", "aucune",
+        "chaque", "tout", "tous", "vers", "sans", "entre", "comme", "ces", "ce", "cet", "cette", "plusieurs", "quel",
+        "quelque", "ou", "de", "ni", "en",
     ]
-)
+)  # fmt: skip
 _OWN_TITLE: Final = frozenset(["suis", "tant", "que", "ancien", "ancienne", "ex"])
 
 
@@ -148,7 +105,9 @@ def warm_up() -> None:
 def find_entities(document: Document, *, people: bool = True) -> list[Entity]:
     """All entities of a text, sorted by position; `people` also runs the French pipeline for persons and places."""
     text = document.text
-    found = [*_prices(text), *find_contacts(text), *_dates(text)]
+    contacts = find_contacts(text)
+    dates = [found for found in _dates(text) if not any(found.span.overlaps(contact.span) for contact in contacts)]
+    found = [*_prices(text), *contacts, *dates]
     found += [Entity("address", _stripped(match.span(), text)) for match in _ADDRESS.finditer(text)]
     found += _from_tables(document)
     if people:
@@ -160,6 +119,14 @@ def find_entities(document: Document, *, people: bool = True) -> list[Entity]:
 def find_contacts(text: str) -> list[Entity]:
     """E-mails, URLs, handles, phones and registration numbers of a clean text, in no particular order."""
     return [*_contacts(text), *_identifiers(text)]
+
+
+def _without_closing(span: tuple[int, int], text: str) -> Span:
+    """A web address without the punctuation of the sentence around it."""
+    start, end = span
+    while end > start and text[end - 1] in ".,;:!?)]»\"'":
+        end -= 1
+    return Span(start, end)
 
 
 def _stripped(span: tuple[int, int], text: str) -> Span:
@@ -180,7 +147,8 @@ def _prices(text: str) -> Iterator[Entity]:
     for match in _PRICE.finditer(text):
         whole = match["amount"] or match["amount2"]
         cents = match["cents"] or match["cents2"] or match["after"] or ""
-        amount = float(f"{whole.replace(' ', '').replace('.', '')}.{cents or 0}")
+        digits = "".join(character for character in whole if character.isdigit())
+        amount = float(f"{digits}.{cents or 0}")
         currency = _CURRENCIES.get((match["currency"] or match["before"]).lower(), "EUR")
         value = _Value(amount=int(amount) if amount.is_integer() else amount, currency=currency)
         yield Entity("price", Span(*match.span()), value)
@@ -190,7 +158,7 @@ def _contacts(text: str) -> Iterator[Entity]:
     emails = [Span(*match.span()) for match in _EMAIL.finditer(text)]
     yield from (Entity("email", span) for span in emails)
     for match in _URL.finditer(text):
-        span = _stripped(match.span(), text.rstrip(").,"))
+        span = _without_closing(match.span(), text)
         if not any(span.overlaps(email) for email in emails):
             yield Entity("url", span)
     yield from (Entity("handle", Span(*match.span())) for match in _HANDLE.finditer(text))
@@ -241,8 +209,10 @@ _NER_LOCK: Final = Lock()
 
 def _people(text: str) -> Iterator[Entity]:
     nlp = _ner()
+    # The tokenizer's cost is quadratic in the length of a run without white space, and no name is that long.
+    calm = _LONG_RUN.sub(lambda run: " " * len(run.group()), text)
     with _NER_LOCK, nlp.memory_zone():
-        for entity in nlp(text).ents:
+        for entity in nlp(calm).ents:
             kind = _NER_KINDS.get(entity.label_)
             # The pipeline takes abbreviations in capitals (« RDV », « TTC ») for places.
             short = len(entity.text) <= _ABBREVIATION and entity.text.isupper()

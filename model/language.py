@@ -50,8 +50,8 @@ def guess_language(text: str, units: list[str]) -> LanguageGuess:
 
     Very short texts are given the benefit of the doubt unless they are in another script or plainly in another language.
     """
-    words = words_of(text)
-    if not any(word.isalpha() for word in words):
+    words = [word for word in words_of(text) if word.isalpha()]
+    if not words:
         return LanguageGuess("und", 0.0, supported=True)
     detector = _detector()
     values = detector.compute_language_confidence_values(text[:_SAMPLE])
@@ -59,7 +59,7 @@ def guess_language(text: str, units: list[str]) -> LanguageGuess:
     code = top.language.iso_code_639_1.name.lower()
     if top.language == Language.FRENCH and (french >= _PLAUSIBLE or len(words) < _FEW_WORDS):
         return _with_foreign_parts(french, units)
-    if len(words) < _FEW_WORDS and (french > 0 or top.value < _SURE):
+    if top.value < _SURE or (len(words) < _FEW_WORDS and french > 0):
         return LanguageGuess("fr", round(french, 4), supported=True)
     if _french_words(words) >= _STOP_WORD_SHARE and french > 0:
         return LanguageGuess("fr", round(french, 4), supported=True, mixed=True)

@@ -153,6 +153,8 @@ def list_artefacts(root: Path) -> list[dict[str, Any]]:
     """Manifests of the artefacts under `root`, by version; unreadable ones are given with an `error`."""
     found: list[dict[str, Any]] = []
     for path in sorted(root.glob(f"*/{MANIFEST}")):
+        if path.parent.name.startswith("."):
+            continue  # left half-written by a training that was stopped
         try:
             found.append(read_manifest(path.parent))
         except ArtefactError as error:
@@ -205,11 +207,18 @@ def load_artefact(root: Path, name: str | None = None) -> Artefact:
     return Artefact(folder, manifest, points, classifier)
 
 
+def _section(folder: Path, manifest: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = manifest.get(name)
+    if not isinstance(found, dict):
+        raise ArtefactError(f"Artefact {folder} : le manifeste n'a pas de section « {name} » lisible.")
+    return found
+
+
 def _check_labels(folder: Path, manifest: Mapping[str, Any]) -> None:
-    labels = manifest.get("labels", {})
+    labels = _section(folder, manifest, "labels")
     wanted = {"indicators": INDICATOR_IDS, "stances": STANCE_IDS, "targets": TARGET_IDS, "heads": MIXED_HEADS}
     for kind, names in wanted.items():
-        if list(labels.get(kind, [])) != list(names):
+        if labels.get(kind) != list(names):
             raise ArtefactError(f"Artefact {folder} : les étiquettes « {kind} » ne sont pas celles de cette version.")
     if manifest.get("tables_sha256") != tables_hash():
         raise ArtefactError(f"Artefact {folder} : entraîné avec d'autres tables de données ; relancez « vigie train ».")
@@ -232,7 +241,7 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _check_versions(folder: Path, manifest: Mapping[str, Any]) -> None:
-    saved = manifest.get("libraries", {})
+    saved = _section(folder, manifest, "libraries")
     for name, here in library_versions().items():
         there = str(saved.get(name, "absente"))
         if _minor(here) != _minor(there):

@@ -25,8 +25,8 @@ _PASSES: Final = 4
 
 # Alternatives are tried in this order at each position; each is bounded or possessive, so the scan is linear.
 _TOKEN: Final = regex.compile(
-    r"""(?P<block><(?P<tag>script|style)\b[^<>]{0,500}>(?:(?!</(?P=tag)).){0,5000}+</(?P=tag)\s{0,9}>)
-      | (?P<comment><!--(?:(?!-->).){0,5000}+-->)
+    r"""(?P<block><(?P<tag>script|style)\b[^<>]{0,500}>(?:(?!</(?P=tag)).){0,3000}+</(?P=tag)\s{0,9}>)
+      | (?P<comment><!--(?:(?!-->).){0,1500}+-->)
       | (?P<break><(?:br|/?p|/?div|/?li|/?tr|/?h[1-6]|/?ul|/?ol|hr)\b[^<>]{0,500}>)
       | (?P<html></?[a-zA-Z][a-zA-Z0-9]{0,15}(?:\s[^<>]{0,1000})?/?>|<![a-zA-Z][^<>]{0,200}>)
       | (?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});)
@@ -46,7 +46,7 @@ _SAME: Final = str.maketrans(
 )  # fmt: skip
 
 _SENTENCE_END: Final = regex.compile(
-    r"""(?:[.!?…]+['")»\]]*+(?=\s|$)(?<!\b(?:M|Mr|Mme|Mlle|Dr|Pr|St|Ste|av|bd|tél|env|ex|cf|etc|min|max|n°)\.)\s*+
+    r"""(?:[.!?…]+(?:\ ?»)?+['")»\]]*+(?=\s|$)(?<!\b(?:M|Mr|Mme|Mlle|Dr|Pr|St|Ste|av|bd|tél|env|ex|cf|etc|min|max|n°)\.)\s*+
          |\n+\s*+|\s[•▪●◦➤►✔✅➡|]\s*+|;\s++)""",
     regex.VERBOSE | regex.IGNORECASE,
 )
@@ -118,7 +118,8 @@ def check_text(raw: str, limit: int = MAX_CHARACTERS) -> None:
 def clean(raw: str) -> CleanText:
     """The clean form of a raw text, with its map back; cleaning it again changes nothing.
 
-    Markup that was escaped twice is unwrapped by repeated passes, at most four, so the cost stays linear.
+    Markup that was escaped several times is unwrapped by repeated passes, at most four, so that the cost stays linear:
+    only a text escaped five times or more would change again.
     """
     done = _clean_once(raw)
     for _ in range(_PASSES - 1):
