@@ -9,8 +9,8 @@ from typing import Final
 from threadpoolctl import threadpool_limits
 
 from model import encoder, entities, language
-from model.context import find_cues, find_rules
-from model.decide import Decision, decide
+from model.context import RuleHit, affirmed_rules, find_cues
+from model.decide import Affirmed, Decision, decide
 from model.document import Document, mentioned_targets, read_document
 from model.errors import TextError
 from model.evidence import ReadWindow, find_evidence
@@ -36,7 +36,15 @@ from model.store import Artefact, load_artefact
 from model.tables import load_tables
 from model.text import MAX_CHARACTERS, Span, check_text, sentences, windows, words_of
 
-_FEW_WORDS: Final = 3
+_LEAST_WORDS: Final = 3
+_FEW_WORDS: Final = 8
+_TELLING: Final = frozenset(
+    {"practice", "condition"}
+    | {
+        f"lexicon.{name}"
+        for name in ("cure_verb", "treatment_noun", "doctor_noun", "mystic_force", "pseudo_science_word", "danger_word")
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +106,10 @@ class Analyser:
         document = read_document(text)
         logits = self.artefact.classifier.page([window.scores for window in self._read(document)])
         mentioned = mentioned_targets(document)
+        affirmed = self._affirmed(affirmed_rules(document.text))
         found = {}
         for name, point in self.artefact.points.items():
-            decision = decide(logits, mentioned, point)
+            decision = _judged(document, decide(logits, mentioned, point, affirmed))
             found[name] = level_of(decision.stance, decision.present, decision.targets).value
         return found
 
@@ -120,15 +129,15 @@ class Analyser:
         point = self.artefact.points[options.operating_point]
         read = self._read(document)
         logits = self.artefact.classifier.page([window.scores for window in read])
-        decision = decide(logits, mentioned_targets(document), point)
-        if len(words_of(document.text)) < _FEW_WORDS:
+        rules = affirmed_rules(document.text)
+        decision = _judged(document, decide(logits, mentioned_targets(document), point, self._affirmed(rules)))
+        if _too_short(document):
             warnings.append(Problem(code="too_short", message="Texte trop court pour être jugé."))
-            decision = replace(decision, stance="neutral", present=())
         found |= {
             "status": "ok",
             "risk": self._risk(decision, options),
             "stance": Stance.model_validate({"value": decision.stance, "scores": _summing_to_one(decision.stance_scores)}),
-            "indicators": self._indicators(document, read, decision),
+            "indicators": self._indicators(document, read, decision, rules),
             "targets": list(decision.targets),
             "warnings": warnings,
             **_described(document),
@@ -153,8 +162,12 @@ class Analyser:
             reasons=list(level.reasons),
         )
 
-    def _indicators(self, document: Document, read: Sequence[ReadWindow], decision: Decision) -> list[IndicatorScore]:
-        rules = find_rules(document.text) if decision.present else []
+    def _affirmed(self, rules: Sequence[RuleHit]) -> Affirmed:
+        return Affirmed(frozenset(hit.label for hit in rules), float(self.artefact.manifest["rule_precision"]))
+
+    def _indicators(
+        self, document: Document, read: Sequence[ReadWindow], decision: Decision, rules: Sequence[RuleHit]
+    ) -> list[IndicatorScore]:
         found = []
         for label in INDICATORS:
             present = label.id in decision.present
@@ -181,6 +194,19 @@ def with_prior(score: float, assumed: float, prior: float) -> float:
     """A calibrated probability moved from the base rate it assumes to another one (Bayes' rule on the odds)."""
     odds = score / max(1e-9, 1 - score) * (prior / (1 - prior)) / (assumed / (1 - assumed))
     return odds / (1 + odds)
+
+
+def _too_short(document: Document) -> bool:
+    """Whether a text has too few words to be judged: under three, or under eight none of which speaks of care or belief."""
+    count = len(words_of(document.text))
+    if count >= _FEW_WORDS:
+        return False
+    return count < _LEAST_WORDS or not any(hit.table in _TELLING for hit in document.hits)
+
+
+def _judged(document: Document, decision: Decision) -> Decision:
+    """The decision, or neutral with nothing present where the text is too short to be judged (guide, section 4)."""
+    return replace(decision, stance="neutral", present=()) if _too_short(document) else decision
 
 
 def _check_options(options: Options) -> None:

@@ -50,6 +50,15 @@ def _patterns() -> tuple[tuple[tuple[str, regex.Pattern[str]], ...], tuple[tuple
     return cues, rules
 
 
+_UNMAKING: Final = frozenset({"negation", "condition", "question", "quotation", "reported_speech", "warning", "satire"})
+
+
+def affirmed_rules(text: str) -> list[RuleHit]:
+    """The rules that fire in a clean text outside of negations, conditions, questions, quotations and warnings."""
+    cues = [cue.span for cue in find_cues(text) if cue.kind in _UNMAKING]
+    return [hit for hit in find_rules(text) if not any(hit.span.overlaps(span) for span in cues)]
+
+
 def foldable(text: str) -> str:
     """The folded form on which patterns are matched: same length as the clean text, line breaks as spaces."""
     return fold(text).replace("\n", " ")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.classifier import FLAG, MIXED_HEADS, probability
 from model.labels import INDICATOR_IDS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
+from model.levels import GRAVE, IMMEDIATE
 
 _WEAKER_STANCES: Final = tuple(stance for stance in STANCE_IDS if stance != "promotes")
 
@@ -63,12 +64,36 @@ class Decision:
     targets: tuple[str, ...]
 
 
-def decide(logits: NDArray[np.float64], mentioned: frozenset[str], point: OperatingPoint) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Affirmed:
+    """Indicators that a rule found affirmed in a text, and how often such a rule is right when the author promotes."""
+
+    labels: frozenset[str] = frozenset()
+    precision: float = 0.0
+
+
+NOTHING_AFFIRMED: Final = Affirmed()
+
+
+def decide(
+    logits: NDArray[np.float64],
+    mentioned: frozenset[str],
+    point: OperatingPoint,
+    affirmed: Affirmed = NOTHING_AFFIRMED,
+) -> Decision:
     """Apply an operating point to the page's logits, shape (19,) in the order of MIXED_HEADS.
+
+    Where a rule affirms an indicator, its score is at least the rule's precision times the score of `promotes`, and so
+    is the flag's for the signs that make a level 2 by themselves.
 
     `mentioned` holds the targets that a data table found named in the text: a target that nothing names is never set.
     """
     values = dict(zip(MIXED_HEADS, probability(logits).tolist(), strict=True))
+    for name in affirmed.labels:
+        assured = affirmed.precision * values["promotes"]
+        values[name] = max(values[name], assured)
+        if name in GRAVE | IMMEDIATE:
+            values[FLAG] = max(values[FLAG], assured)
     total = sum(values[stance] for stance in STANCE_IDS)
     stance_scores = {stance: values[stance] / total for stance in STANCE_IDS}
     weaker = max(_WEAKER_STANCES, key=lambda name: values[name])

@@ -56,10 +56,15 @@ def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: 
     if not ranked:
         document = windows[0].document
         return [Shown(Span(0, len(document.text)), 0.0, None)]
-    ranked.sort(key=lambda item: (-item[0], item[1], item[2]))
+    # A sentence where a rule of the indicator fires comes before the others: its words alone show the sign.
+    own = [hit.span for hit in rules if hit.label == label]
+    ruled = {
+        (number, row) for _, number, row in ranked if any(span.overlaps(windows[number].view.units[row].span) for span in own)
+    }
+    ranked.sort(key=lambda item: ((item[1], item[2]) not in ruled, -item[0], item[1], item[2]))
     shown: list[Shown] = []
     for logit, number, row in ranked:
-        if len(shown) == _MOST or (shown and logit < max(0.0, ranked[0][0] - _MARGIN)):
+        if len(shown) == _MOST or (shown and (number, row) not in ruled and logit < max(0.0, ranked[0][0] - _MARGIN)):
             break
         unit = windows[number].view.units[row]
         score = float(probability(np.asarray(logit)))

@@ -201,6 +201,10 @@ def load_artefact(root: Path, name: str | None = None) -> Artefact:
         points = points_from_json(manifest["operating_points"])
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"Artefact {folder} : seuil manquant ou illisible dans le manifeste ({error}).") from error
+    for rate in ("base_rate", "rule_precision"):
+        value = manifest.get(rate)
+        if not isinstance(value, float) or not 0 < value < 1:
+            raise ArtefactError(f"Artefact {folder} : « {rate} » entre 0 et 1 attendu dans le manifeste, {value!r} trouvé.")
     classifier = joblib.load(folder / CLASSIFIER)
     if not isinstance(classifier, Classifier):
         raise ArtefactError(f"Artefact {folder} : {CLASSIFIER} ne contient pas un classifieur Vigie.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -153,16 +154,25 @@ def serve(
     """Sert l'API et la page."""
     import uvicorn
 
-    from model.store import current_name
+    from model.store import load_artefact
     from service.app import create_app
+    from service.database import open_checked
 
     settings = load_settings().model_copy(
         update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
     )
     settings.check_host()
-    # Refuse a model that cannot be trusted now, with its reason, rather than in the server's log.
-    current = current_name(settings.model_dir)
-    say(f"Vigie, modèle {current} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")
+    # What cannot work is said now, in one line, rather than in the server's log.
+    version = load_artefact(settings.model_dir).version
+    open_checked(settings.database_url).dispose()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            reason = error.strerror or error
+            raise VigieError(f"Impossible d'écouter sur {settings.host}:{settings.port} ({reason}) ; VIGIE_PORT ?") from error
+    say(f"Vigie, modèle {version} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 
 

@@ -25,6 +25,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from model.errors import VigieError
 
 METADATA: Final = MetaData()
 
@@ -85,6 +88,19 @@ def open_database(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
     METADATA.create_all(engine)
     return engine
+
+
+def open_checked(url: str) -> Engine:
+    """As `open_database`, with one clear error.
+
+    Raises:
+        VigieError: the address cannot be read, its driver is missing, or the database cannot be opened or written.
+    """
+    try:
+        return open_database(url)
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise VigieError(f"VIGIE_DATABASE_URL={url} : base de données inutilisable ({reason}).") from error
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -128,5 +128,6 @@ Sur un flux réel, ces textes sont plus rares ; `--prior` réajuste le score. Un
 - Corpus écrit par peu de mains, étiqueté par des modèles : les chiffres ci-dessus disent l'accord avec ces étiquettes.
 - L'ironie, la citation longue et les récits ambivalents restent les erreurs les plus probables.
 - Une longue page est lue par fenêtres ; un passage isolé dans une très longue page pèse moins.
-- Seul le français est jugé. Les textes très courts ne le sont pas.
+- Seul le français est jugé. Un texte de moins de huit mots n'est jugé que s'il parle de soin ou de croyance.
+- Une phrase dangereuse isolée dans un texte par ailleurs anodin est souvent manquée (docs/modele.md).
 """

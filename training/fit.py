@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from model.analyser import Analyser
 from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
-from model.decide import OperatingPoint
+from model.context import affirmed_rules
+from model.decide import Affirmed, OperatingPoint
 from model.document import mentioned_targets
 from model.errors import CorpusError
 from model.features import PassageFeatures
@@ -53,6 +54,14 @@ class Trained:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Rates that predictions need: share of flagged texts learned from, and how often an affirmed rule is right."""
+
+    base_rate: float
+    rule_precision: float
+
+
 def _silent(_: str, __: int, ___: int) -> None:
     return None
 
@@ -75,9 +84,9 @@ def train(
     with threadpool_limits(limits=1):
         examples = _examples(learn, "Lecture des textes", progress)
         tuning = _examples(tune, "Lecture des textes de réglage", progress)
-        classifier, points, base_rate = _learn(examples, tuning, seed, progress)
-        name = _name(texts, classifier, points)
-        facts = _facts(texts, seed, base_rate, classifier)
+        classifier, points, rates = _learn(examples, tuning, seed, progress)
+        name = _name(texts, classifier, points, rates)
+        facts = _facts(texts, seed, rates, classifier)
         folder = save_artefact(root, name, classifier, points, facts, {})
         metrics = _measure(load_artefact(root, name), texts, progress)
         seconds = time.perf_counter() - started
@@ -102,7 +111,7 @@ def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> 
 
 def _learn(
     examples: Sequence[Example], tuning: Sequence[Example], seed: int, progress: Progress
-) -> tuple[Classifier, dict[str, OperatingPoint], float]:
+) -> tuple[Classifier, dict[str, OperatingPoint], Measured]:
     inputs = _out_of_fold(examples, seed, progress)
     truth = stacked_truth(examples)
     classifier = _fit_heads(examples)
@@ -115,10 +124,20 @@ def _learn(
         truth = np.vstack([truth, stacked_truth(tuning)])
     everyone = [*examples, *tuning]
     mentioned = tuple(mentioned_targets(example.document) for example in everyone)
-    points = operating_points(Scored(unseen, truth, mentioned))
+    rules = [frozenset(hit.label for hit in affirmed_rules(example.document.text)) for example in everyone]
+    precision = _rule_precision(everyone, rules)
+    affirmed = tuple(Affirmed(labels, precision) for labels in rules)
+    points = operating_points(Scored(unseen, truth, mentioned, affirmed))
     classifier.page_penalty_ = page_penalty(unseen, truth)
     base_rate = float(np.mean([example.text.flagged for example in examples]))
-    return classifier, points, base_rate
+    return classifier, points, Measured(base_rate, precision)
+
+
+def _rule_precision(examples: Sequence[Example], rules: Sequence[frozenset[str]]) -> float:
+    """How often an affirmed rule is right in a text that promotes, with one right and one wrong added (Laplace)."""
+    pairs = [(example, label) for example, labels in zip(examples, rules, strict=True) for label in labels]
+    right = [label in example.text.labels() for example, label in pairs if example.text.stance == "promotes"]
+    return (sum(right) + 1) / (len(right) + 2)
 
 
 def _features() -> PassageFeatures:
@@ -170,24 +189,25 @@ def _unseen_logits(inputs: Any, truth: Any, examples: Sequence[Example], seed: i
     return logits
 
 
-def _name(texts: Sequence[AnnotatedText], classifier: Classifier, points: dict[str, OperatingPoint]) -> str:
+def _name(texts: Sequence[AnnotatedText], classifier: Classifier, points: dict[str, OperatingPoint], rates: Measured) -> str:
     """Version of the product and a hash of all that decides a prediction: same name, same answers."""
     digest = sha256(json.dumps([corpus_hash(texts), library_versions(), tables_hash()], sort_keys=True).encode())
     digest.update(json.dumps({name: point.to_json() for name, point in points.items()}, sort_keys=True).encode())
     for heads in (classifier.window_heads, classifier.sentence_heads, classifier.mixing_heads):
         digest.update(np.ascontiguousarray(heads.weights_).tobytes() + np.ascontiguousarray(heads.biases_).tobytes())
-    digest.update(classifier.page_penalty_.tobytes())
+    digest.update(classifier.page_penalty_.tobytes() + repr(rates).encode())
     return f"{version('vigie')}+{digest.hexdigest()[:8]}"
 
 
-def _facts(texts: Sequence[AnnotatedText], seed: int, base_rate: float, classifier: Classifier) -> dict[str, Any]:
+def _facts(texts: Sequence[AnnotatedText], seed: int, rates: Measured, classifier: Classifier) -> dict[str, Any]:
     counts = {split: len(of_split(texts, split)) for split in ("train", "dev", "test")}
     return {
         "corpus_sha256": corpus_hash(texts),
         "texts": counts,
         "seed": seed,
         "settings": SETTINGS,
-        "base_rate": round(base_rate, 6),
+        "base_rate": round(rates.base_rate, 6),
+        "rule_precision": round(rates.rule_precision, 6),
         "page_penalty": [round(float(value), 6) for value in classifier.page_penalty_],
     }
 

