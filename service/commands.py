@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -94,6 +95,8 @@ def score(
         overwrite,
     )
     started = time.perf_counter()
+    # A stopped run cleans up after itself, whether by Ctrl-C or by the system.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with terminal.rows_bar() as bar:
             report = run(job, bar)

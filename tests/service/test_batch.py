@@ -248,8 +248,10 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path: Path, artefac
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interruption_leaves_nothing_under_the_final_name(tmp_path: Path, artefacts: Path, workers: str) -> None:
+@pytest.mark.parametrize(("workers", "sent"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("2", signal.SIGTERM)])
+def test_an_interruption_leaves_nothing_under_the_final_name(
+    tmp_path: Path, artefacts: Path, workers: str, sent: signal.Signals
+) -> None:
     source = write_input(tmp_path / "in.jsonl", [(str(n), f"{HARMLESS} Numéro {n}.") for n in range(6000)])
     output = tmp_path / "out.jsonl"
     running = subprocess.Popen(
@@ -259,12 +261,17 @@ def test_an_interruption_leaves_nothing_under_the_final_name(tmp_path: Path, art
         text=True,
         cwd=ROOT,
         start_new_session=True,
+        # A test run started in the background inherits an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):
         if any(path.stat().st_size > 0 for path in tmp_path.glob("*.tmp")):
             break
         time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGINT)
+    if sent == signal.SIGINT:
+        os.killpg(running.pid, sent)
+    else:
+        running.send_signal(sent)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "interrompu" in errors
