@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from model.errors import VigieError
-from model.labels import DEFAULT_OPERATING_POINT
 from service import terminal
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.settings import load_settings
@@ -57,7 +56,7 @@ def _usable(root: Path) -> bool:
 def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Fichier ou dossier annoté.")] = Path("data/annotated"),
     split: Annotated[str, typer.Option(help="Partie à mesurer : train, dev, test ou all.")] = "test",
-    operating_point: PointOption = DEFAULT_OPERATING_POINT,
+    operating_point: PointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mesure le modèle qui sert sur des textes annotés."""
@@ -72,14 +71,13 @@ def evaluate(
     chosen = texts if split == "all" else of_split(texts, split)
     if not chosen:
         raise VigieError(f"{data} : aucun texte de la partie « {split} ».")
+    chosen_options = options(operating_point, None)
     analyser = Analyser.load(load_settings().model_dir)
     with terminal.progress_bar() as bar:
-        predictions = predict_all(
-            analyser, chosen, lambda done, total: bar("Mesure", done, total), options(operating_point, None)
-        )
+        predictions = predict_all(analyser, chosen, lambda done, total: bar("Mesure", done, total), chosen_options)
     measured = measure(chosen, predictions)
     if as_json:
-        print_json(measured | {"model_version": analyser.artefact.version, "operating_point": operating_point})
+        print_json(measured | {"model_version": analyser.artefact.version, "operating_point": chosen_options.operating_point})
         return
     shown = terminal.console()
     for part in terminal.figures(f"{data} ({split}), modèle {analyser.artefact.version}", measured):

@@ -13,7 +13,7 @@ import typer
 from pydantic import BaseModel
 
 from model.errors import VigieError
-from model.labels import DEFAULT_OPERATING_POINT, OPERATING_POINTS
+from model.labels import OPERATING_POINTS
 from model.records import OperatingPointName
 from service import terminal
 from service.settings import load_settings
@@ -34,15 +34,21 @@ app.add_typer(model_app, name="model")
 FAILED: Final = 1
 _DEFAULT_WORKERS: Final = max(1, os.cpu_count() or 1)
 
-PointOption = Annotated[str, typer.Option("--operating-point", help=f"Point de fonctionnement : {', '.join(OPERATING_POINTS)}.")]
+PointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--operating-point", help=f"Point de fonctionnement : {', '.join(OPERATING_POINTS)} (VIGIE_OPERATING_POINT sinon)."
+    ),
+]
 PriorOption = Annotated[
     float | None, typer.Option("--prior", help="Fréquence de base à supposer pour le score de risque (entre 0 et 1).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Écrire du JSON.")]
 
 
-def options(point: str, prior: float | None) -> "Options":
+def options(point: str | None, prior: float | None) -> "Options":
     """The options of an analysis, checked as usage errors."""
+    point = point or load_settings().operating_point
     if point not in OPERATING_POINTS:
         raise typer.BadParameter(f"« {point} » : {', '.join(OPERATING_POINTS)} attendu", param_hint="--operating-point")
     if prior is not None and not 0 < prior < 1:
@@ -71,7 +77,7 @@ def score(
     output: Annotated[Path, typer.Option("--output", "-o", help="Fichier à écrire ; sa fin donne le format.")],
     text_column: Annotated[str, typer.Option(help="Colonne ou champ du texte.")] = "text",
     id_column: Annotated[str, typer.Option(help="Colonne ou champ de l'identifiant.")] = "id",
-    operating_point: PointOption = DEFAULT_OPERATING_POINT,
+    operating_point: PointOption = None,
     prior: PriorOption = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processus de calcul.")] = _DEFAULT_WORKERS,
     delimiter: Annotated[str | None, typer.Option(help="Séparateur du CSV (détecté sinon) ; \\t pour tabulation.")] = None,
@@ -121,7 +127,7 @@ def score(
 @app.command()
 def explain(
     text: Annotated[str, typer.Argument(help="Le texte, ou « - » pour l'entrée standard.")],
-    operating_point: PointOption = DEFAULT_OPERATING_POINT,
+    operating_point: PointOption = None,
     prior: PriorOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -85,6 +85,9 @@ _HEADERS: Final = {
 }
 
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class Measured:
     """Adds the security headers to every answer and counts it by the path as declared, never as typed."""
 
@@ -113,5 +116,6 @@ class Measured:
         finally:
             metrics = scope["app"].state.vigie.metrics
             route = getattr(scope.get("route"), "path", "autre")
-            metrics.requests.labels(scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in _METHODS else "autre"
+            metrics.requests.labels(method, route, str(status)).inc()
             metrics.seconds.labels(route).observe(time.perf_counter() - started)

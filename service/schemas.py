@@ -40,7 +40,7 @@ class PredictRequest(PredictItem):
 
     operating_point: Annotated[OperatingPointName | None, Field(description="Point de fonctionnement.")] = None
     prior: Annotated[float | None, Field(gt=0, lt=1, description="Fréquence de base à supposer pour `risk.score`.")] = None
-    store: Annotated[bool, Field(description="Conserver le texte et sa prédiction (non par défaut).")] = False
+    store: Annotated[bool, Field(strict=True, description="Conserver le texte et sa prédiction (non par défaut).")] = False
 
 
 class BatchRequest(_Request):
@@ -63,9 +63,9 @@ class FeedbackRequest(_Request):
     text: Annotated[Storable | None, Field(max_length=20_000)] = None
     id: Annotated[Storable | None, Field(max_length=200, description="Identifiant d'un texte conservé.")] = None
     indicator: Annotated[str | None, Field(description="Identifiant d'un des douze indicateurs.")] = None
-    present: Annotated[bool | None, Field(description="Si l'indicateur est présent.")] = None
+    present: Annotated[bool | None, Field(strict=True, description="Si l'indicateur est présent.")] = None
     stance: StanceName | None = None
-    risk_level: Annotated[int | None, Field(ge=0, le=3)] = None
+    risk_level: Annotated[int | None, Field(strict=True, ge=0, le=3)] = None
     start: Annotated[int | None, Field(ge=0, description="Début du passage, en points de code.")] = None
     end: Annotated[int | None, Field(ge=1, description="Fin du passage, exclue.")] = None
     reviewer: Annotated[Storable | None, Field(max_length=200)] = None

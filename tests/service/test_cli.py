@@ -57,6 +57,14 @@ def test_explain_reads_standard_input_and_writes_json(artefacts: Path) -> None:
             assert OFFER[passage.start : passage.end] == passage.text
 
 
+def test_the_operating_point_may_be_a_setting(artefacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_OPERATING_POINT", "strict")
+    done = vigie("explain", OFFER, "--json", artefacts=artefacts)
+    assert Prediction.model_validate_json(done.stdout).operating_point == "strict"
+    done = vigie("explain", OFFER, "--json", "--operating-point", "triage", artefacts=artefacts)
+    assert Prediction.model_validate_json(done.stdout).operating_point == "triage"
+
+
 def test_explain_of_nothing_fails_with_the_reason(artefacts: Path) -> None:
     done = vigie("explain", "  ", artefacts=artefacts)
     assert done.returncode == 1

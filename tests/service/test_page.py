@@ -156,6 +156,13 @@ def test_what_cannot_be_analysed_is_explained(client: httpx.Client, text: str) -
     assert 'role="alert"' in answer.text
 
 
+def test_a_person_at_risk_calls_for_help(client: httpx.Client) -> None:
+    text = "J'arrête ma chimio pour un jeûne de trente jours, j'ai peur et je n'en peux plus, qu'en pensez-vous ? Des avis ?"
+    answer = client.post("/", data={"text": text}).text
+    assert "Niveau 0" in answer
+    assert "appelle une aide, pas un signalement" in answer
+
+
 def test_segments_join_back_to_the_text(analyser: Analyser) -> None:
     for sample in SAMPLES:
         pieces = segments(sample.text, analyser.predict(sample.text))
