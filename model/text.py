@@ -23,9 +23,11 @@ _SINGLE_WINDOW_WORDS: Final = 280
 _BINARY_SHARE: Final = 0.1
 _PASSES: Final = 4
 
-# Alternatives are tried in this order at each position; each is bounded or possessive, so the scan is linear.
+# Alternatives are tried in this order at each position; each is bounded, possessive or gives back one word at most, so
+# the scan is linear. `run` takes whole stretches of letters that cleaning leaves as they are: nearly all of a text.
 _TOKEN: Final = regex.compile(
-    r"""(?P<block><(?P<tag>script|style)\b[^<>]{0,500}>(?:(?!</(?P=tag)).){0,3000}+</(?P=tag)\s{0,9}>)
+    r"""(?P<run>[!-%'-;=-_a-~À-ÅÇ-Þà-åç-ÿ]+(?:\ [!-%'-;=-_a-~À-ÅÇ-Þà-åç-ÿ]+)*(?!\p{M}))
+      | (?P<block><(?P<tag>script|style)\b[^<>]{0,500}>(?:(?!</(?P=tag)).){0,3000}+</(?P=tag)\s{0,9}>)
       | (?P<comment><!--(?:(?!-->).){0,1500}+-->)
       | (?P<break><(?:br|/?p|/?div|/?li|/?tr|/?h[1-6]|/?ul|/?ol|hr)\b[^<>]{0,500}>)
       | (?P<html></?[a-zA-Z][a-zA-Z0-9]{0,15}(?:\s[^<>]{0,1000})?/?>|<![a-zA-Z][^<>]{0,200}>)
@@ -149,7 +151,11 @@ def _clean_once(raw: str) -> CleanText:
 
     for found in _TOKEN.finditer(raw):
         kind, start, end = found.lastgroup, found.start(), found.end()
-        if kind in ("block", "comment", "html", "tag", "space"):
+        if kind == "run":
+            out.extend(found.group())
+            starts.extend(range(start, end))
+            ends.extend(range(start + 1, end + 1))
+        elif kind in ("block", "comment", "html", "tag", "space"):
             put(" ", start, end)
         elif kind in ("break", "newline"):
             put("\n", start, end)
