@@ -124,6 +124,32 @@ def corpus_stats(
         say(f"Tableaux récrits : {card}")
 
 
+@corpus_app.command("style")
+def corpus_style(
+    corpus: CorpusArgument = Path("data/annotated"),
+    against: Annotated[Path | None, typer.Option("--against", help="Textes réels à comparer : JSONL avec « text ».")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Mesure ce que le style seul trahit : le rédacteur, et le corpus face à d'autres textes de pages."""
+    from dataclasses import asdict
+
+    from training.corpus import load_corpus, load_texts
+    from training.plan import is_page
+    from training.style import tell_collections, tell_writers
+
+    texts = load_corpus(corpus)
+    reports = [tell_writers([text.text for text in texts], [text.writer for text in texts])]
+    if against is not None:
+        reports.append(tell_collections([text.text for text in texts if is_page(text)], load_texts(against)))
+    if as_json:
+        print_json([asdict(report) for report in reports])
+        return
+    shown = terminal.console()
+    for report in reports:
+        shown.print(terminal.table(report.title, ("trait", "poids", *report.sides), report.rows()))
+        shown.print()
+
+
 def main() -> None:
     """Run the command; errors that Vigie raises on purpose become one line and exit code 1."""
     try:
@@ -132,6 +158,8 @@ def main() -> None:
         say(f"vigie : {error}")
         raise SystemExit(FAILED) from None
 
+
+__all__ = ["app", "main"]
 
 if __name__ == "__main__":
     main()

@@ -18,6 +18,10 @@ _LEVEL_STYLES: Final = ("bold green", "bold yellow", "bold dark_orange", "bold r
 _STANCE_NAMES: Final = {stance.id: stance.name for stance in STANCES}
 
 
+_FILE_WIDTH: Final = 180
+_FIRST_COLUMN: Final = 44
+
+
 class Bar(Protocol):
     """Something that is told how far the work is."""
 
@@ -26,8 +30,9 @@ class Bar(Protocol):
 
 
 def console(*, error: bool = False) -> Console:
-    """A console on standard output, or on standard error for what is not the result."""
-    return Console(stderr=error, highlight=False, soft_wrap=True)
+    """A console on standard output, or on standard error for what is not the result; wide where no terminal sets a width."""
+    shown = Console(stderr=error, highlight=False, soft_wrap=True)
+    return shown if shown.is_terminal else Console(stderr=error, highlight=False, soft_wrap=True, width=_FILE_WIDTH)
 
 
 @contextmanager
@@ -111,7 +116,8 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> T
     """A plain table; numbers to the right."""
     shown = Table(title=title, title_justify="left", show_edge=False)
     for place, name in enumerate(header):
-        shown.add_column(name, justify="left" if place == 0 else "right")
+        widest = max((len(str(row[0])) for row in rows), default=0) if place == 0 else 0
+        shown.add_column(name, justify="left" if place == 0 else "right", min_width=min(_FIRST_COLUMN, widest) or None)
     for row in rows:
         shown.add_row(*("–" if value is None else str(value) for value in row))
     return shown

@@ -12,6 +12,8 @@ from model.levels import level_of
 from model.text import clean, words_of
 from training.corpus import SPLITS, AnnotatedText, Line, read_lines
 from training.neardup import near_pairs
+from training.plan import is_page, measure, pairs_of
+from training.themes import themes
 
 #: Numbers that Arcep keeps for fiction (décision 2018-0881), in E.164 without the plus sign, and Québec's 555-01xx.
 _FICTION_NUMBERS: Final = ("3319900", "3326191", "3335301", "3346571", "3353649", "3363998")
@@ -20,9 +22,7 @@ _LEAST_WORDS: Final = 3
 _MOST_PASSAGE_WORDS: Final = 40
 #: Balance is asked of a whole corpus, not of a file that someone checks on the way.
 _WHOLE: Final = 1_000
-_LEAST_PER_INDICATOR: Final = 50
 _LEAST_WRITERS: Final = 3
-_LOOKALIKE_SHARE: Final = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def check_corpus(source: Path) -> CheckReport:
     faults += _identifiers(good)
     faults += _near_duplicates(good)
     faults += _splits(good)
+    faults += _pairs(good)
     if len(good) >= _WHOLE:
         faults += [f"{source} : {fault}" for fault in _balance([text for _, text in good])]
     return CheckReport(len(good), tuple(faults))
@@ -68,13 +69,30 @@ def _form(text: AnnotatedText) -> Iterator[str]:
         yield "targets : serious_illness sans illness"
     if text.lookalike and text.risk_level:
         yield f"lookalike {text.lookalike} sur un texte de niveau {text.risk_level} ; le niveau 0 est attendu"
-    for field in ("theme", "writer", "group"):
+    yield from _description(text)
+    for field in ("writer", "group"):
         if not getattr(text, field):
             yield f"champ « {field} » vide"
     if text.annotator is None:
         yield "champ « annotator » absent"
     if text.split not in SPLITS:
         yield f"split « {text.split} » ; {', '.join(SPLITS)} attendu"
+
+
+def _description(text: AnnotatedText) -> Iterator[str]:
+    """Theme, genre, register and marks."""
+    if text.theme not in themes():
+        yield f"champ « theme » : « {text.theme} » n'est pas dans la table des thèmes"
+    if (text.genre is not None) != is_page(text):
+        yield f"champ « genre » {text.genre} sur le canal {text.channel} ; il dit le genre des passages de pages, et d'eux seuls"
+    if text.register_ is None:
+        yield "champ « register » absent"
+    if "soft_sentence" in text.marks and not text.flagged:
+        yield f"mark soft_sentence sur un texte de niveau {text.risk_level} ; 2 ou 3 est attendu"
+    if "facade_disclaimer" in text.marks and not text.risk_level:
+        yield "mark facade_disclaimer sur un texte de niveau 0 ; un signe est attendu à côté de la clause"
+    if "person_at_risk" in text.marks and text.stance != "neutral":
+        yield f"mark person_at_risk avec la stance {text.stance} ; neutral est attendu"
 
 
 def _passages(text: AnnotatedText) -> Iterator[str]:
@@ -142,20 +160,31 @@ def _splits(good: Sequence[tuple[Line, AnnotatedText]]) -> Iterator[str]:
                 yield f"{good[0][0].file.parent} : {split} ne tient aucun rédacteur absent de train"
 
 
+def _pairs(good: Sequence[tuple[Line, AnnotatedText]]) -> Iterator[str]:
+    """A contrast pair has two halves of one kind whose verdicts differ."""
+    place = {text.id: line.place for line, text in good}
+    for group, halves in pairs_of([text for _, text in good]).items():
+        where = place[halves[0].id]
+        if len(halves) != 2:
+            yield f"{where} : paire « {group} » de {len(halves)} moitié(s) ; 2 sont attendues"
+        elif halves[0].contrast != halves[1].contrast:
+            yield f"{where} : paire « {group} » de deux genres ({halves[0].contrast}, {halves[1].contrast})"
+        elif len({(half.stance, half.risk_level, half.labels()) for half in halves}) == 1:
+            yield f"{where} : les deux moitiés de la paire « {group} » ont le même verdict"
+
+
 def _balance(texts: Sequence[AnnotatedText]) -> Iterator[str]:
+    """What a whole corpus lacks of its plan, and labels or channels that only few hands show."""
+    for goal in measure(texts):
+        if not goal.reached:
+            yield f"plan, {goal.name} : {goal.found:.4g} ; {goal.asked:g} attendu"
     for label in INDICATOR_IDS:
-        holders = [text for text in texts if label in text.labels()]
-        if len(holders) < _LEAST_PER_INDICATOR:
-            yield f"indicateur {label} : {len(holders)} textes ; {_LEAST_PER_INDICATOR} au moins sont attendus"
-        if len({text.writer for text in holders}) < _LEAST_WRITERS:
+        if len({text.writer for text in texts if label in text.labels()}) < _LEAST_WRITERS:
             yield f"indicateur {label} : moins de {_LEAST_WRITERS} rédacteurs"
     channels = Counter[str](text.channel for text in texts)
     for channel in CHANNEL_IDS:
         if not channels[channel]:
             yield f"canal {channel} : aucun texte"
-    share = sum(text.lookalike is not None for text in texts) / len(texts)
-    if share < _LOOKALIKE_SHARE:
-        yield f"faux amis : {100 * share:.1f} % des textes ; {100 * _LOOKALIKE_SHARE:.0f} % au moins sont attendus"
 
 
 __all__ = ["CheckReport", "check_corpus"]

@@ -29,6 +29,33 @@ Indicator = Literal[
     "physical_danger",
 ]
 Lookalike = Literal["warning", "victim", "news", "satire", "question", "regulated_care", "prudent_wellness", "homonym"]
+Register = Literal["polished", "commercial", "chatty", "sms", "capitals", "scholarly", "speech", "plain"]
+Genre = Literal[
+    "presentation",
+    "service",
+    "faq",
+    "testimonial",
+    "price_list",
+    "blog",
+    "event",
+    "legal_notice",
+    "menu_remains",
+    "entry",
+    "other",
+]
+Region = Literal["be", "ch", "qc", "antilles", "reunion", "africa"]
+Mark = Literal["soft_sentence", "facade_disclaimer", "evasive_spelling", "noise", "person_at_risk"]
+Contrast = Literal[
+    "negation",
+    "bare_negation",
+    "condition",
+    "question",
+    "quotation",
+    "warning",
+    "regret",
+    "recognised_care",
+    "speaker",
+]
 
 
 class _Strict(BaseModel):
@@ -50,8 +77,22 @@ class Annotator(_Strict):
     kind: Literal["model", "person"]
 
 
+class Reader(Annotator):
+    """Who read a text again after its writer, and what of it they changed."""
+
+    changed: tuple[Literal["text", "stance", "signs", "level", "targets"], ...] = ()
+
+
 class AnnotatedText(_Strict):
-    """One line of the corpus (contract, "Corpus line"); `lookalike` says what harmless thing a level-0 text is."""
+    """One line of the corpus (contract, "Corpus line").
+
+    Beside the labels: `theme` (a row of `training/data/themes.toml`) and `topic` (the writer's own word for it), what kind
+    of writing it is (`register`; `genre` for a passage of a page; `region` where the French is not of mainland France),
+    `lookalike` (what harmless thing a level-0 text is), `marks` (what makes it hard) and `contrast` (what sets this half of a
+    pair apart from the other half, which has the same `group`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
 
     id: str
     text: str = Field(min_length=1)
@@ -61,11 +102,17 @@ class AnnotatedText(_Strict):
     indicators: tuple[Passage, ...]
     targets: tuple[Literal["illness", "serious_illness", "minor"], ...] = ()
     theme: str = ""
+    topic: str = ""
     lookalike: Lookalike | None = None
+    register_: Register | None = Field(default=None, alias="register")
+    genre: Genre | None = None
+    region: Region | None = None
+    marks: tuple[Mark, ...] = ()
+    contrast: Contrast | None = None
     provenance: str
     writer: str = ""
     annotator: Annotator | None = None
-    second_reader: Annotator | None = None
+    second_reader: Reader | None = None
     group: str = ""
     split: str = ""
 
@@ -147,6 +194,27 @@ def load_corpus(source: Path = CORPUS) -> list[AnnotatedText]:
     return texts
 
 
+def load_texts(source: Path) -> list[str]:
+    """The texts alone of a JSONL file whose lines have at least a `text`.
+
+    Raises:
+        CorpusError: the file cannot be read, or a line has no text; the message names it.
+    """
+    texts: list[str] = []
+    try:
+        lines = source.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{source} : fichier illisible ({error}).") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            texts.append(str(json.loads(line)["text"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorpusError(f"{source}:{number} : un objet JSON avec « text » est attendu.") from error
+    return texts
+
+
 def of_split(texts: Iterable[AnnotatedText], split: str) -> list[AnnotatedText]:
     """The texts of one split, in order."""
     return [text for text in texts if text.split == split]
@@ -162,6 +230,6 @@ def corpus_hash(texts: Iterable[AnnotatedText]) -> str:
 
 def to_line(text: AnnotatedText) -> str:
     """The JSON line of a text, without the fields left at their default."""
-    data: dict[str, Any] = text.model_dump(mode="json", exclude_defaults=True)
+    data: dict[str, Any] = text.model_dump(mode="json", exclude_defaults=True, by_alias=True)
     keep = {"indicators": [passage.model_dump() for passage in text.indicators], "targets": list(text.targets)}
     return json.dumps(data | keep, ensure_ascii=False)

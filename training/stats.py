@@ -12,21 +12,15 @@ from model.errors import CorpusError
 from model.labels import CHANNELS, INDICATORS, LEVELS, STANCES, TARGETS
 from model.text import words_of
 from training.corpus import SPLITS, AnnotatedText
+from training.names import CONTRASTS, GENRES, LOOKALIKES, MARKS, REGIONS, REGISTERS
+from training.plan import is_alone_or_weaker, is_page, measure, pairs_of
 from training.plots import bars, histogram
+from training.themes import themes
 
 _BEGIN: Final = "<!-- tableaux : début (vigie corpus stats --card) -->"
 _END: Final = "<!-- tableaux : fin -->"
 _LENGTHS: Final = ((0, 25), (25, 50), (50, 90), (90, 150), (150, 10_000))
-_LOOKALIKES: Final = {
-    "warning": "mise en garde",
-    "victim": "récit de victime",
-    "news": "presse, justice",
-    "satire": "satire",
-    "question": "question, hésitation",
-    "regulated_care": "soin reconnu",
-    "prudent_wellness": "bien-être prudent",
-    "homonym": "mêmes mots, autre monde",
-}
+_LONG: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,7 @@ def count_corpus(texts: Sequence[AnnotatedText]) -> list[Counts]:
     """All tables of a corpus, in French."""
     return [
         _overview(texts),
+        _plan(texts),
         _cross("Stance et niveau", "stance", texts, {s.id: s.name for s in STANCES}, lambda text: text.stance),
         _cross("Canal et niveau", "canal", texts, {c.id: c.name for c in CHANNELS}, lambda text: text.channel),
         _indicators(texts),
@@ -50,11 +45,24 @@ def count_corpus(texts: Sequence[AnnotatedText]) -> list[Counts]:
             "Faux amis (niveau 0)",
             "genre",
             [text for text in texts if text.risk_level == 0],
-            _LOOKALIKES | {None: "autre"},
+            {**LOOKALIKES, None: "autre"},
             lambda text: text.lookalike,
         ),
         _lengths(texts),
+        _cross("Registre et niveau", "registre", texts, REGISTERS, lambda text: text.register_),
+        _cross(
+            "Genre des passages de pages",
+            "genre",
+            [text for text in texts if is_page(text)],
+            GENRES,
+            lambda text: text.genre,
+        ),
+        _cross("Région et niveau", "région", texts, REGIONS, lambda text: text.region),
+        _marks(texts),
+        _contrasts(texts),
         _writers(texts),
+        _readers(texts),
+        *_matrix(texts),
     ]
 
 
@@ -67,7 +75,7 @@ def _overview(texts: Sequence[AnnotatedText]) -> Counts:
     lengths = [len(words_of(text.text)) for text in texts]
     passages = [len(words_of(text.text[passage.start : passage.end])) for text in texts for passage in text.indicators]
     lookalikes = sum(text.lookalike is not None for text in texts)
-    pages = sum(text.channel in ("website", "directory") for text in texts)
+    pages = sum(map(is_page, texts))
     rows: list[tuple[Any, ...]] = [
         ("textes", total),
         ("rédacteurs", len({text.writer for text in texts})),
@@ -76,11 +84,53 @@ def _overview(texts: Sequence[AnnotatedText]) -> Counts:
         ("relus par un second lecteur", f"{sum(text.second_reader is not None for text in texts)}"),
         ("faux amis", f"{lookalikes} ({_percent(lookalikes, total)})"),
         ("passages de sites et d'annuaires", f"{pages} ({_percent(pages, total)})"),
+        ("paires de contraste", len(pairs_of(texts))),
         ("longueur médiane (mots)", int(np.median(lengths)) if lengths else 0),
         ("passages annotés", len(passages)),
         ("longueur médiane d'un passage (mots)", int(np.median(passages)) if passages else 0),
     ]
     return Counts("Vue d'ensemble", ("mesure", "valeur"), tuple(rows))
+
+
+def _plan(texts: Sequence[AnnotatedText]) -> Counts:
+    def shown(value: float, share: bool) -> str:
+        return _percent(round(1000 * value), 1000) if share else f"{value:g}"
+
+    rows = []
+    for goal in measure(texts):
+        share = goal.asked <= 1
+        rows.append((goal.name, shown(goal.asked, share), shown(goal.found, share), "oui" if goal.reached else "non"))
+    return Counts("Plan", ("mesure", "demandé", "trouvé", "atteint"), tuple(rows))
+
+
+def _matrix(texts: Sequence[AnnotatedText]) -> list[Counts]:
+    """Theme by channel and length, by register, by stance and level: one row a theme in each."""
+    columns: dict[str, dict[str, Callable[[AnnotatedText], bool]]] = {
+        "Thèmes : canal et longueur": {
+            **{channel.name: lambda text, wanted=channel.id: text.channel == wanted for channel in CHANNELS},  # type: ignore[misc]
+            "plus de 90 mots": lambda text: len(words_of(text.text)) > _LONG,
+        },
+        "Thèmes : registre": {
+            name: lambda text, wanted=wanted: text.register_ == wanted  # type: ignore[misc]
+            for wanted, name in REGISTERS.items()
+        },
+        "Thèmes : stance et niveau": {
+            **{stance.name: lambda text, wanted=stance.id: text.stance == wanted for stance in STANCES},  # type: ignore[misc]
+            **{f"niveau {label.id}": lambda text, wanted=int(label.id): text.risk_level == wanted for label in LEVELS},  # type: ignore[misc]
+        },
+    }
+    own: dict[str, list[AnnotatedText]] = {theme.name: [] for theme in themes().values()}
+    for text in texts:
+        own.setdefault(themes()[text.theme].name if text.theme in themes() else "hors table", []).append(text)
+    own["ensemble"] = list(texts)
+    return [
+        Counts(
+            title,
+            ("thème", "textes", *tests),
+            tuple((name, len(found), *(sum(map(test, found)) for test in tests.values())) for name, found in own.items()),
+        )
+        for title, tests in columns.items()
+    ]
 
 
 def _cross(
@@ -104,10 +154,48 @@ def _indicators(texts: Sequence[AnnotatedText]) -> Counts:
     rows = []
     for label in INDICATORS:
         holders = [text for text in texts if label.id in text.labels()]
-        passages = sum(passage.label == label.id for text in holders for passage in text.indicators)
+        sizes = [
+            len(words_of(text.text[passage.start : passage.end]))
+            for text in holders
+            for passage in text.indicators
+            if passage.label == label.id
+        ]
         alone = sum(len(text.labels()) == 1 for text in holders)
-        rows.append((label.name, len(holders), alone, passages, len({text.writer for text in holders})))
-    return Counts("Indicateurs", ("indicateur", "textes", "seul signe", "passages", "rédacteurs"), tuple(rows))
+        weaker = sum(is_alone_or_weaker(text, label.id) for text in holders)
+        median = f"{np.median(sizes):g}" if sizes else "–"
+        rows.append((label.name, len(holders), alone, weaker, len(sizes), median, len({text.writer for text in holders})))
+    header = ("indicateur", "textes", "seul signe", "seul ou sans décider", "passages", "mots (médiane)", "rédacteurs")
+    return Counts("Indicateurs", header, tuple(rows))
+
+
+def _marks(texts: Sequence[AnnotatedText]) -> Counts:
+    rows = tuple((name, sum(mark in text.marks for text in texts)) for mark, name in MARKS.items())
+    return Counts("Difficultés marquées", ("difficulté", "textes"), rows)
+
+
+def _contrasts(texts: Sequence[AnnotatedText]) -> Counts:
+    """Pairs by kind, and how far apart the halves' levels are."""
+    pairs = pairs_of(texts)
+    rows = []
+    for kind, name in CONTRASTS.items():
+        own = [halves for halves in pairs.values() if halves[0].contrast == kind]
+        apart = [max(h.risk_level for h in halves) - min(h.risk_level for h in halves) for halves in own]
+        rows.append((name, len(own), *(sum(gap == wanted for gap in apart) for wanted in range(4))))
+    header = ("contraste", "paires", "même niveau", "un niveau d'écart", "deux", "trois")
+    return Counts("Paires de contraste", header, tuple(rows))
+
+
+def _readers(texts: Sequence[AnnotatedText]) -> Counts:
+    """What second readers changed of each writer's texts."""
+    kinds = ("text", "stance", "signs", "level", "targets")
+    rows = []
+    for writer in sorted({text.writer for text in texts}):
+        own = [text.second_reader for text in texts if text.writer == writer and text.second_reader]
+        labels = sum(bool({"stance", "signs", "level"} & set(reader.changed)) for reader in own)
+        changed = [sum(kind in reader.changed for reader in own) for kind in kinds]
+        rows.append((writer, len(own), *changed, _percent(labels, len(own))))
+    header = ("rédacteur", "relus", "texte", "stance", "signes", "niveau", "cibles", "stance, signes ou niveau")
+    return Counts("Corrections du second lecteur", header, tuple(rows))
 
 
 def _targets(texts: Sequence[AnnotatedText]) -> Counts:

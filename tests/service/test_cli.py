@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from model.records import Prediction
 from service.settings import SettingsError, load_settings
 from tests.service.conftest import free_port
-from tests.service.test_batch import OFFER, ROOT, vigie
+from tests.service.test_batch import OFFER, ROOT, inside, vigie
 
 
 def test_explain_shows_passages(artefacts: Path) -> None:
-    done = vigie("explain", OFFER, artefacts=artefacts)
+    done = inside("explain", OFFER, artefacts=artefacts)
     assert done.returncode == 0
     assert "Niveau 3" in done.stdout
     assert "« arrêtez la chimio »" in done.stdout
@@ -49,7 +49,7 @@ def test_explain_colours_a_terminal(artefacts: Path) -> None:
 
 
 def test_explain_reads_standard_input_and_writes_json(artefacts: Path) -> None:
-    done = vigie("explain", "-", "--json", "--operating-point", "triage", artefacts=artefacts, input=OFFER + "\n")
+    done = inside("explain", "-", "--json", "--operating-point", "triage", artefacts=artefacts, input=OFFER + "\n")
     prediction = Prediction.model_validate_json(done.stdout)
     assert prediction.operating_point == "triage"
     for indicator in prediction.indicators:
@@ -59,25 +59,25 @@ def test_explain_reads_standard_input_and_writes_json(artefacts: Path) -> None:
 
 def test_the_operating_point_may_be_a_setting(artefacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIE_OPERATING_POINT", "strict")
-    done = vigie("explain", OFFER, "--json", artefacts=artefacts)
+    done = inside("explain", OFFER, "--json", artefacts=artefacts)
     assert Prediction.model_validate_json(done.stdout).operating_point == "strict"
-    done = vigie("explain", OFFER, "--json", "--operating-point", "triage", artefacts=artefacts)
+    done = inside("explain", OFFER, "--json", "--operating-point", "triage", artefacts=artefacts)
     assert Prediction.model_validate_json(done.stdout).operating_point == "triage"
 
 
 def test_explain_of_nothing_fails_with_the_reason(artefacts: Path) -> None:
-    done = vigie("explain", "  ", artefacts=artefacts)
+    done = inside("explain", "  ", artefacts=artefacts)
     assert done.returncode == 1
     assert "vide" in done.stdout
 
 
 def test_model_list_and_show(artefacts: Path) -> None:
-    listed = json.loads(vigie("model", "list", "--json", artefacts=artefacts).stdout)
+    listed = json.loads(inside("model", "list", "--json", artefacts=artefacts).stdout)
     serving = [entry["version"] for entry in listed if entry["current"]]
     assert len(serving) == 1
-    assert serving[0] in vigie("model", "list", artefacts=artefacts).stdout
-    assert f"# Carte du modèle {serving[0]}" in vigie("model", "show", artefacts=artefacts).stdout
-    assert json.loads(vigie("model", "show", "--json", artefacts=artefacts).stdout)["version"] == serving[0]
+    assert serving[0] in inside("model", "list", artefacts=artefacts).stdout
+    assert f"# Carte du modèle {serving[0]}" in inside("model", "show", artefacts=artefacts).stdout
+    assert json.loads(inside("model", "show", "--json", artefacts=artefacts).stdout)["version"] == serving[0]
 
 
 def test_no_model_says_what_to_do(tmp_path: Path) -> None:
@@ -89,22 +89,22 @@ def test_no_model_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_evaluate_prints_counts(artefacts: Path) -> None:
-    done = vigie("evaluate", "--data", "data/annotated/w11.jsonl", "--json", artefacts=artefacts)
+    done = inside("evaluate", "--data", "data/annotated/w11.jsonl", "--json", artefacts=artefacts)
     measured = json.loads(done.stdout)
     assert measured["texts"] > 100
     assert measured["flag"]["recall"]["total"] > 20
-    table = vigie("evaluate", "--data", "data/annotated/w11.jsonl", artefacts=artefacts).stdout
+    table = inside("evaluate", "--data", "data/annotated/w11.jsonl", artefacts=artefacts).stdout
     assert "signalés parmi warns" in table
 
 
 def test_corpus_check_and_stats(artefacts: Path, tmp_path: Path) -> None:
-    assert vigie("corpus", "check", artefacts=artefacts).returncode == 0
+    assert inside("corpus", "check", artefacts=artefacts).returncode == 0
     bad = tmp_path / "bad.jsonl"
     bad.write_text("{}\n", encoding="utf-8")
-    done = vigie("corpus", "check", str(bad), artefacts=artefacts)
+    done = inside("corpus", "check", str(bad), artefacts=artefacts)
     assert done.returncode == 1
     assert "bad.jsonl:1" in done.stdout
-    counted = vigie("corpus", "stats", "--plots", str(tmp_path / "plots"), artefacts=artefacts)
+    counted = inside("corpus", "stats", "--plots", str(tmp_path / "plots"), artefacts=artefacts)
     assert "Indicateurs" in counted.stdout
     assert len(list((tmp_path / "plots").glob("*.png"))) == 4
 

@@ -10,6 +10,7 @@ import pytest
 
 from model.errors import CorpusError
 from model.store import load_artefact
+from tests.service.test_batch import inside
 from tests.training.test_corpus import line
 from training.corpus import AnnotatedText, to_line
 from training.fit import train
@@ -65,6 +66,18 @@ def test_two_trainings_give_the_same_predictions(tmp_path: Path, small: Path) ->
     assert "modèles de langue" in card
     assert set(first.metrics()) >= {"points", "dev", "test"}
     assert (first.folder / "calibration.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_verb_trains_measures_and_serves_what_it_trained(tmp_path: Path, small: Path) -> None:
+    done = inside("train", "--data", str(small), "--seed", "3", artefacts=tmp_path)
+    assert done.returncode == 0, done.stderr
+    name = load_artefact(tmp_path).version
+    assert f"Modèle {name}" in done.stderr
+    assert "signalés parmi warns" in done.stdout
+    again = inside("train", "--if-needed", "--data", str(tmp_path / "absent"), artefacts=tmp_path)
+    assert (again.returncode, again.stderr) == (0, f"Le modèle {name} est prêt.\n")
+    shown = inside("model", "show", artefacts=tmp_path).stdout
+    assert shown.startswith(f"# Carte du modèle {name}")
 
 
 @pytest.mark.parametrize(
