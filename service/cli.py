@@ -11,10 +11,14 @@ from service import terminal
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.settings import load_settings
 
-corpus_app = typer.Typer(help="Le corpus annoté : vérifier, compter.", no_args_is_help=True)
+corpus_app = typer.Typer(help="Le corpus annoté : vérifier, compter, échanger.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 
 CorpusArgument = Annotated[Path, typer.Argument(help="Dossier ou fichier du corpus.")]
+CorpusOption = Annotated[Path, typer.Option("--data", help="Dossier ou fichier du corpus.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", "-f", help="doccano, label-studio, prodigy, docbin, argilla ou csv.", show_default=False)
+]
 
 
 @app.command()
@@ -122,6 +126,53 @@ def corpus_stats(
     if card is not None:
         update_card(card, counts)
         say(f"Tableaux récrits : {card}")
+
+
+@corpus_app.command("export")
+def corpus_export(
+    output: Annotated[Path, typer.Argument(help="Fichier à écrire.")],
+    format: FormatOption,
+    corpus: CorpusOption = Path("data/annotated"),
+    config: Annotated[Path | None, typer.Option("--config", help="Pour Label Studio : où écrire l'interface (XML).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer le fichier s'il existe.")] = False,
+) -> None:
+    """Écrit le corpus au format d'un outil d'annotation."""
+    from training.corpus import load_corpus
+    from training.exchange.formats import export_corpus
+    from training.exchange.label_studio import labelling_config
+
+    _refuse_existing(output, overwrite)
+    texts = load_corpus(corpus)
+    export_corpus(texts, output, format)
+    if config is not None:
+        config.write_text(labelling_config(), encoding="utf-8")
+    say(f"{len(texts)} textes → {output}")
+
+
+@corpus_app.command("import")
+def corpus_import(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Fichier d'un outil d'annotation.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Fichier JSONL du corpus à écrire.")],
+    format: FormatOption,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer le fichier s'il existe.")] = False,
+) -> None:
+    """Lit les textes annotés dans un outil ; une ligne fautive est nommée, les autres continuent."""
+    from training.corpus import write_lines
+    from training.exchange.formats import import_corpus
+
+    _refuse_existing(output, overwrite)
+    read = import_corpus(source, format)
+    for fault in read.faults:
+        sys.stdout.write(f"{fault}\n")
+    if not read.texts:
+        raise VigieError(f"{source} : aucun texte lu ; rien n'est écrit.")
+    write_lines(read.texts, output)
+    say(f"{len(read.texts)} textes → {output} ; {len(read.faults)} ligne(s) laissée(s) de côté.")
+
+
+def _refuse_existing(output: Path, overwrite: bool) -> None:
+    if output.exists() and not overwrite:
+        raise VigieError(f"{output} existe ; --overwrite pour le remplacer.")
 
 
 @corpus_app.command("style")

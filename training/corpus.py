@@ -28,6 +28,8 @@ Indicator = Literal[
     "vulnerable_target",
     "physical_danger",
 ]
+Stance = Literal["promotes", "warns", "neutral"]
+Target = Literal["illness", "serious_illness", "minor"]
 Lookalike = Literal["warning", "victim", "news", "satire", "question", "regulated_care", "prudent_wellness", "homonym"]
 Register = Literal["polished", "commercial", "chatty", "sms", "capitals", "scholarly", "speech", "plain"]
 Genre = Literal[
@@ -83,13 +85,31 @@ class Reader(Annotator):
     changed: tuple[Literal["text", "stance", "signs", "level", "targets"], ...] = ()
 
 
+class Annotation(_Strict):
+    """The labels that one more annotator gave a text, kept beside those that were decided."""
+
+    annotator: Annotator
+    stance: Stance
+    risk_level: int = Field(ge=0, le=3)
+    indicators: tuple[Passage, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+
+class Comment(_Strict):
+    """What somebody says of a text or its labels."""
+
+    author: Annotator
+    text: str = Field(min_length=1)
+
+
 class AnnotatedText(_Strict):
     """One line of the corpus (contract, "Corpus line").
 
     Beside the labels: `theme` (a row of `training/data/themes.toml`) and `topic` (the writer's own word for it), what kind
     of writing it is (`register`; `genre` for a passage of a page; `region` where the French is not of mainland France),
     `lookalike` (what harmless thing a level-0 text is), `marks` (what makes it hard) and `contrast` (what sets this half of a
-    pair apart from the other half, which has the same `group`).
+    pair apart from the other half, which has the same `group`). The labels are those decided upon; `annotations` keeps what
+    other annotators said, `comments` what was said about the text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
@@ -97,10 +117,10 @@ class AnnotatedText(_Strict):
     id: str
     text: str = Field(min_length=1)
     channel: Literal["ad", "directory", "website", "social_post", "comment", "newsletter", "video_transcript", "message"]
-    stance: Literal["promotes", "warns", "neutral"]
+    stance: Stance
     risk_level: int = Field(ge=0, le=3)
     indicators: tuple[Passage, ...]
-    targets: tuple[Literal["illness", "serious_illness", "minor"], ...] = ()
+    targets: tuple[Target, ...] = ()
     theme: str = ""
     topic: str = ""
     lookalike: Lookalike | None = None
@@ -113,6 +133,8 @@ class AnnotatedText(_Strict):
     writer: str = ""
     annotator: Annotator | None = None
     second_reader: Reader | None = None
+    annotations: tuple[Annotation, ...] = ()
+    comments: tuple[Comment, ...] = ()
     group: str = ""
     split: str = ""
 
@@ -228,8 +250,29 @@ def corpus_hash(texts: Iterable[AnnotatedText]) -> str:
     return digest.hexdigest()
 
 
-def to_line(text: AnnotatedText) -> str:
-    """The JSON line of a text, without the fields left at their default."""
+def to_dict(text: AnnotatedText) -> dict[str, Any]:
+    """The JSON object of a text, without the fields left at their default."""
     data: dict[str, Any] = text.model_dump(mode="json", exclude_defaults=True, by_alias=True)
     keep = {"indicators": [passage.model_dump() for passage in text.indicators], "targets": list(text.targets)}
-    return json.dumps(data | keep, ensure_ascii=False)
+    return data | keep
+
+
+def to_line(text: AnnotatedText) -> str:
+    """The JSON line of a text."""
+    return json.dumps(to_dict(text), ensure_ascii=False)
+
+
+def write_lines(texts: Iterable[AnnotatedText], target: Path) -> None:
+    """Write texts as corpus lines; the file appears whole or not at all.
+
+    Raises:
+        CorpusError: the file cannot be written.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        partial.write_text("".join(f"{to_line(text)}\n" for text in texts), encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise CorpusError(f"{target} : impossible d'écrire ({error.strerror or error}).") from error
+    finally:
+        partial.unlink(missing_ok=True)

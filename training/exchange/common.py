@@ -1,0 +1,222 @@
+"""What the formats share: one view per annotator, the rest of a text carried along, and the way back.
+
+A tool shows and edits the labels in its own fields. All else (channel, theme, group, who read again…) travels in one field,
+`vigie`, that tools keep. On the way back the tool's own fields win: labels that were edited there are the new labels, and
+the level is computed again by the guide.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from model.errors import CorpusError
+from model.labels import STANCE_IDS, TARGET_IDS
+from model.levels import level_of
+from training.corpus import AnnotatedText, Annotation, Annotator, Comment, Passage, to_dict
+
+#: The annotator of labels that came without a name.
+UNNAMED: Final = {"id": "inconnu", "kind": "person"}
+_LABELS: Final = ("text", "stance", "risk_level", "indicators", "targets", "annotator", "annotations", "comments")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The labels of one annotator: passages as (start, end, label) in code points, stance, targets."""
+
+    annotator: Mapping[str, str] | None
+    stance: str
+    targets: tuple[str, ...]
+    passages: tuple[tuple[int, int, str], ...]
+
+
+def views_of(text: AnnotatedText) -> list[View]:
+    """The decided labels first, then those of the other annotators."""
+    return [_view(text), *map(_view, text.annotations)]
+
+
+def _view(labels: AnnotatedText | Annotation) -> View:
+    return View(
+        labels.annotator.model_dump() if labels.annotator else None,
+        labels.stance,
+        labels.targets,
+        tuple((passage.start, passage.end, passage.label) for passage in labels.indicators),
+    )
+
+
+def rest_of(text: AnnotatedText) -> dict[str, Any]:
+    """What a tool has no field for: JSON values by name of the corpus line."""
+    return {name: value for name, value in to_dict(text).items() if name not in _LABELS}
+
+
+def comments_of(text: AnnotatedText) -> list[dict[str, Any]]:
+    """The comments as JSON objects."""
+    return [comment.model_dump() for comment in text.comments]
+
+
+def rebuild(
+    content: str,
+    rest: Mapping[str, Any],
+    views: Sequence[View],
+    comments: Iterable[Mapping[str, Any]],
+    place: str,
+) -> AnnotatedText:
+    """A corpus text from its parts; `place` names the row in messages.
+
+    Raises:
+        CorpusError: a field is missing or wrong, or nobody labelled the text.
+    """
+    if not views:
+        raise CorpusError(f"{place} : aucune annotation.")
+    first, *others = views
+    base = {"channel": "website", "provenance": "imported", **rest}
+    try:
+        return AnnotatedText.model_validate(
+            {
+                **base,
+                "text": content,
+                **_labels(first),
+                "annotator": first.annotator,
+                "annotations": [
+                    Annotation.model_validate({**_labels(view), "annotator": view.annotator or UNNAMED}) for view in others
+                ],
+                "comments": [Comment.model_validate(comment) for comment in comments],
+            }
+        )
+    except ValidationError as error:
+        raise CorpusError(f"{place} : {first_fault(error)}.") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of a line, with its field."""
+    fault = error.errors()[0]
+    return f"champ « {'.'.join(map(str, fault['loc'])) or 'ligne'} » : {fault['msg']}"
+
+
+def _labels(view: View) -> dict[str, Any]:
+    passages = [Passage.model_validate({"label": label, "start": start, "end": end}) for start, end, label in view.passages]
+    signs = {passage.label for passage in passages}
+    level = level_of(view.stance, signs, view.targets).value
+    return {"stance": view.stance, "targets": view.targets, "indicators": passages, "risk_level": level}
+
+
+def choices_of(view: View) -> list[str]:
+    """Stance and targets as the choices of a tool that has one list."""
+    return [view.stance, *view.targets]
+
+
+def from_choices(choices: Iterable[str], place: str) -> tuple[str, tuple[str, ...]]:
+    """Stance and targets from a list of choices.
+
+    Raises:
+        CorpusError: not exactly one stance, or an unknown choice.
+    """
+    chosen = list(choices)
+    stances = [choice for choice in chosen if choice in STANCE_IDS]
+    unknown = [choice for choice in chosen if choice not in STANCE_IDS and choice not in TARGET_IDS]
+    if len(stances) != 1 or unknown:
+        expected = f"une stance ({', '.join(STANCE_IDS)}) et des cibles ({', '.join(TARGET_IDS)}) sont attendues"
+        raise CorpusError(f"{place} : choix {chosen} ; {expected}.")
+    return stances[0], tuple(choice for choice in chosen if choice in TARGET_IDS)
+
+
+def annotator_of(value: Any) -> dict[str, str] | None:
+    """An annotator from what a tool kept of it: ours, or a name."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and "id" in value:
+        return Annotator.model_validate(dict(value)).model_dump()
+    return {"id": str(value), "kind": "person"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One annotator's view of a text as a file holds it; `place` names the row in messages."""
+
+    place: str
+    content: str
+    rest: Mapping[str, Any]
+    view: View
+    comments: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import read, and the rows it could not, each named with its fault."""
+
+    texts: tuple[AnnotatedText, ...]
+    faults: tuple[str, ...]
+
+
+def collect(rows: Iterable[Row | CorpusError]) -> Imported:
+    """Texts from rows of one annotator each, put together by identifier, in order of first appearance; the rest goes on."""
+    faults: list[str] = []
+    found: dict[str, list[Row]] = {}
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, CorpusError):
+            faults.append(str(row))
+            continue
+        name = str(row.rest.get("id") or f"import-{number}")
+        parts = found.setdefault(name, [])
+        if parts and parts[0].content != row.content:
+            faults.append(f"{row.place} : l'identifiant « {name} » a un autre texte en {parts[0].place}.")
+        else:
+            parts.append(row)
+    texts = []
+    for name, parts in found.items():
+        first = parts[0]
+        try:
+            comments = [comment for part in parts for comment in part.comments]
+            texts.append(rebuild(first.content, {**first.rest, "id": name}, [part.view for part in parts], comments, first.place))
+        except CorpusError as error:
+            faults.append(str(error))
+    return Imported(tuple(texts), tuple(faults))
+
+
+def rows_of_json(source: Path, *, lines: bool) -> Iterator[tuple[str, Any] | CorpusError]:
+    """The JSON values of a file, each with its place: one a line, or the items of one array.
+
+    Raises:
+        CorpusError: the file cannot be read, or is not an array where one is expected.
+    """
+    try:
+        content = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{source} : fichier illisible ({error}).") from error
+    if not lines:
+        try:
+            items = json.loads(content)
+        except ValueError as error:
+            raise CorpusError(f"{source} : JSON illisible ({error}).") from error
+        if not isinstance(items, list):
+            raise CorpusError(f"{source} : un tableau JSON est attendu.")
+        yield from ((f"{source}, élément {number}", item) for number, item in enumerate(items, start=1))
+        return
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield f"{source}:{number}", json.loads(line)
+            except ValueError as error:
+                yield CorpusError(f"{source}:{number} : JSON illisible ({error}).")
+
+
+def parse_each(
+    items: Iterable[tuple[str, Any] | CorpusError], parse: Callable[[str, Any], Iterable[Row]]
+) -> Iterator[Row | CorpusError]:
+    """The rows of every item; what an item lacks becomes a fault that names it."""
+    for item in items:
+        if isinstance(item, CorpusError):
+            yield item
+            continue
+        place, value = item
+        try:
+            yield from list(parse(place, value))
+        except CorpusError as error:
+            yield error
+        except ValidationError as error:
+            yield CorpusError(f"{place} : {first_fault(error)}.")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            yield CorpusError(f"{place} : champ absent ou mal formé ({type(error).__name__} : {error}).")
