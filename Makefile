@@ -20,6 +20,12 @@ help: ## liste les verbes
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-test.lock
 	touch $@
 
+# Les bibliothèques des outils d'annotation demandent d'autres versions que les nôtres : elles ont leur environnement.
+.venv-tools/installed: tests/tools.lock .venv/installed
+	test -x .venv-tools/bin/python || $(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r tests/tools.lock
+	touch $@
+
 install: .venv/installed ## installe tout dans .venv, versions figées
 
 train: install ## entraîne le modèle sur data/annotated (environ deux minutes)
@@ -29,7 +35,7 @@ serve: install ## installe, entraîne si besoin, sert l'API et la page sur http:
 	$(BIN)/vigie train --if-needed
 	$(BIN)/vigie serve
 
-test: .venv/installed-test browser ## installe, entraîne si besoin, lance tous les tests
+test: .venv/installed-test .venv-tools/installed browser ## installe, entraîne si besoin, lance tous les tests
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m pytest --cov --cov-report=term
 
