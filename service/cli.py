@@ -1,24 +1,21 @@
 """The `vigie` command: the verbs of `service.commands`, and those that learn, measure and count, which need `training`."""
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.errors import VigieError
 from service import terminal
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
+from service.corpus_commands import corpus_app
 from service.settings import load_settings
 
-corpus_app = typer.Typer(help="Le corpus annoté : vérifier, compter, échanger.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 
-CorpusArgument = Annotated[Path, typer.Argument(help="Dossier ou fichier du corpus.")]
-CorpusOption = Annotated[Path, typer.Option("--data", help="Dossier ou fichier du corpus.")]
-FormatOption = Annotated[
-    str, typer.Option("--format", "-f", help="doccano, label-studio, prodigy, docbin, argilla ou csv.", show_default=False)
-]
+if TYPE_CHECKING:
+    from model.analyser import Options
+    from training.suite import Line as SuiteLine
 
 
 @app.command()
@@ -60,10 +57,14 @@ def _usable(root: Path) -> bool:
 def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Fichier ou dossier annoté.")] = Path("data/annotated"),
     split: Annotated[str, typer.Option(help="Partie à mesurer : train, dev, test ou all.")] = "test",
+    suite: Annotated[str | None, typer.Option(help="Suite de cas à passer à la place : derivecheck, regressions…")] = None,
     operating_point: PointOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mesure le modèle qui sert sur des textes annotés."""
+    """Mesure le modèle qui sert sur des textes annotés, ou sur une suite de cas."""
+    if suite is not None:
+        _pass_suite(suite, options(operating_point, None), as_json)
+        return
     from model.analyser import Analyser
     from training.corpus import SPLITS, load_corpus, of_split
     from training.evaluate import evaluate as measure
@@ -88,117 +89,34 @@ def evaluate(
         shown.print(part)
 
 
-@corpus_app.command("check")
-def corpus_check(corpus: CorpusArgument = Path("data/annotated")) -> None:
-    """Vérifie le corpus ; nomme le fichier et la ligne de chaque faute."""
-    from training.check import check_corpus
+def _pass_suite(name: str, chosen: "Options", as_json: bool) -> None:
+    from model.analyser import Analyser
+    from training.suite import load_suite, report, suite_path
 
-    report = check_corpus(corpus)
-    for fault in report.faults:
-        sys.stdout.write(f"{fault}\n")
-    say(f"{report.texts} textes, {len(report.faults)} faute(s).")
-    if report.faults:
-        raise typer.Exit(FAILED)
-
-
-@corpus_app.command("stats")
-def corpus_stats(
-    corpus: CorpusArgument = Path("data/annotated"),
-    plots: Annotated[Path | None, typer.Option("--plots", help="Dossier où écrire les graphiques.")] = None,
-    card: Annotated[Path | None, typer.Option("--card", help="Carte des données dont récrire les tableaux.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Compte le corpus : tableaux, et graphiques si un dossier est donné."""
-    from training.corpus import load_corpus
-    from training.stats import count_corpus, update_card, write_plots
-
-    counts = count_corpus(load_corpus(corpus))
+    cases = load_suite(suite_path(name))
+    analyser = Analyser.load(load_settings().model_dir)
+    found = report(cases, [analyser.predict(case.text, id=case.id, options=chosen) for case in cases])
     if as_json:
-        print_json({found.title: [list(found.header), *found.rows] for found in counts})
-    else:
-        shown = terminal.console()
-        for found in counts:
-            shown.print(terminal.table(found.title, found.header, found.rows))
-            shown.print()
-    if plots is not None:
-        for path in write_plots(load_corpus(corpus), plots):
-            say(f"Graphique : {path}")
-    if card is not None:
-        update_card(card, counts)
-        say(f"Tableaux récrits : {card}")
-
-
-@corpus_app.command("export")
-def corpus_export(
-    output: Annotated[Path, typer.Argument(help="Fichier à écrire.")],
-    format: FormatOption,
-    corpus: CorpusOption = Path("data/annotated"),
-    config: Annotated[Path | None, typer.Option("--config", help="Pour Label Studio : où écrire l'interface (XML).")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer le fichier s'il existe.")] = False,
-) -> None:
-    """Écrit le corpus au format d'un outil d'annotation."""
-    from training.corpus import load_corpus
-    from training.exchange.formats import export_corpus
-    from training.exchange.label_studio import labelling_config
-
-    _refuse_existing(output, overwrite)
-    texts = load_corpus(corpus)
-    export_corpus(texts, output, format)
-    if config is not None:
-        config.write_text(labelling_config(), encoding="utf-8")
-    say(f"{len(texts)} textes → {output}")
-
-
-@corpus_app.command("import")
-def corpus_import(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Fichier d'un outil d'annotation.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Fichier JSONL du corpus à écrire.")],
-    format: FormatOption,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer le fichier s'il existe.")] = False,
-) -> None:
-    """Lit les textes annotés dans un outil ; une ligne fautive est nommée, les autres continuent."""
-    from training.corpus import write_lines
-    from training.exchange.formats import import_corpus
-
-    _refuse_existing(output, overwrite)
-    read = import_corpus(source, format)
-    for fault in read.faults:
-        sys.stdout.write(f"{fault}\n")
-    if not read.texts:
-        raise VigieError(f"{source} : aucun texte lu ; rien n'est écrit.")
-    write_lines(read.texts, output)
-    say(f"{len(read.texts)} textes → {output} ; {len(read.faults)} ligne(s) laissée(s) de côté.")
-
-
-def _refuse_existing(output: Path, overwrite: bool) -> None:
-    if output.exists() and not overwrite:
-        raise VigieError(f"{output} existe ; --overwrite pour le remplacer.")
-
-
-@corpus_app.command("style")
-def corpus_style(
-    corpus: CorpusArgument = Path("data/annotated"),
-    against: Annotated[Path | None, typer.Option("--against", help="Textes réels à comparer : JSONL avec « text ».")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Mesure ce que le style seul trahit : le rédacteur, et le corpus face à d'autres textes de pages."""
-    from dataclasses import asdict
-
-    from training.corpus import load_corpus, load_texts
-    from training.plan import is_page
-    from training.style import tell_collections, tell_writers
-
-    texts = load_corpus(corpus)
-    reports = [tell_writers([text.text for text in texts], [text.writer for text in texts])]
-    if against is not None:
-        reports.append(tell_collections([text.text for text in texts if is_page(text)], load_texts(against)))
-    if as_json:
-        print_json([asdict(report) for report in reports])
+        print_json(
+            {
+                "suite": name,
+                "model_version": analyser.artefact.version,
+                "operating_point": chosen.operating_point,
+                "everything": _passed(found.everything),
+                "functionalities": {line.name: _passed(line) for line in found.functionalities},
+                "identities": {line.name: _passed(line) for line in found.identities},
+                "failures": [{"id": failed.case.id, "faults": failed.faults} for failed in found.failures],
+            }
+        )
         return
     shown = terminal.console()
-    for report in reports:
-        shown.print(terminal.table(report.title, ("trait", "poids", *report.sides), report.rows()))
+    for part in terminal.suite(f"{name}, modèle {analyser.artefact.version}, point {chosen.operating_point}", found):
+        shown.print(part)
         shown.print()
+
+
+def _passed(line: "SuiteLine") -> dict[str, object]:
+    return {"cases": line.cases.to_json(), "pairs": line.pairs.to_json()}
 
 
 def main() -> None:

@@ -123,33 +123,69 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> T
     return shown
 
 
+class SuiteShown(Protocol):
+    """What a suite's report must say to be shown."""
+
+    @property
+    def functionalities(self) -> Sequence[Any]:
+        """Lines by functionality."""
+
+    @property
+    def identities(self) -> Sequence[Any]:
+        """Lines by identity."""
+
+    @property
+    def everything(self) -> Any:
+        """The last line."""
+
+    @property
+    def failures(self) -> Sequence[Any]:
+        """What failed."""
+
+
+def suite(title: str, found: SuiteShown) -> list[Table]:
+    """What `vigie evaluate --suite` prints: pass rates with intervals, whole pairs, failures."""
+
+    def row(line: Any) -> tuple[str, str, str]:
+        return line.name, _counted(line.cases.to_json()), _counted(line.pairs.to_json())
+
+    header = ("fonctionnalité", "cas réussis [IC 95 %]", "paires entières [IC 95 %]")
+    tables = [table(title, header, [*map(row, found.functionalities), row(found.everything)])]
+    if found.identities:
+        tables.append(table("Par identité", header, [row(line) for line in found.identities]))
+    failed = [(outcome.case.id, " ; ".join(outcome.faults), outcome.case.text[:90]) for outcome in found.failures]
+    tables.append(table(f"{len(failed)} échec(s)", ("cas", "fautes", "texte"), failed))
+    return tables
+
+
+def _counted(figure: Mapping[str, Any]) -> str:
+    """A share as « 3/4 = 75 % [30 ; 95] »."""
+    if figure.get("total") == 0:
+        return "–"
+    counts = f"{figure['hits']}/{figure['total']} = " if "hits" in figure else ""
+    return f"{counts}{100 * figure['value']:.0f} % [{100 * figure['low']:.0f} ; {100 * figure['high']:.0f}]"
+
+
 def figures(name: str, measured: Mapping[str, Any]) -> list[Table]:
     """What `vigie evaluate` prints of a set of texts."""
-
-    def percent(figure: Mapping[str, Any]) -> str:
-        if figure.get("total") == 0:
-            return "–"
-        counts = f"{figure['hits']}/{figure['total']} = " if "hits" in figure else ""
-        return f"{counts}{100 * figure['value']:.0f} % [{100 * figure['low']:.0f} ; {100 * figure['high']:.0f}]"
-
     flag, level = measured["flag"], measured["level"]
     rows: list[list[Any]] = [
         ["textes", measured["texts"]],
         ["refusés", measured["refused"]],
-        ["drapeau : rappel", percent(flag["recall"])],
-        ["drapeau : précision", percent(flag["precision"])],
-        ["drapeau : F1", percent(flag["f1"])],
+        ["drapeau : rappel", _counted(flag["recall"])],
+        ["drapeau : précision", _counted(flag["precision"])],
+        ["drapeau : F1", _counted(flag["f1"])],
         ["drapeau : précision moyenne", flag["average_precision"]],
         ["score de Brier", flag["brier"]],
-        ["stance juste", percent(measured["stance"]["accuracy"])],
-        ["niveau juste", percent(level["accuracy"])],
+        ["stance juste", _counted(measured["stance"]["accuracy"])],
+        ["niveau juste", _counted(level["accuracy"])],
         ["niveau : kappa quadratique", level["quadratic_kappa"]],
         ["macro-F1 des indicateurs", measured["indicators"]["macro_f1"]],
-        ["passages qui recouvrent l'annotation", percent(measured["evidence"]["overlap"])],
+        ["passages qui recouvrent l'annotation", _counted(measured["evidence"]["overlap"])],
     ]
-    rows += [[f"signalés parmi {kind}", percent(found)] for kind, found in measured["flagged_among"].items()]
+    rows += [[f"signalés parmi {kind}", _counted(found)] for kind, found in measured["flagged_among"].items()]
     labels = [
-        [INDICATOR_NAMES[id], found["support"], percent(found["recall"]), percent(found["precision"]), found["f1"]]
+        [INDICATOR_NAMES[id], found["support"], _counted(found["recall"]), _counted(found["precision"]), found["f1"]]
         for id, found in measured["indicators"]["labels"].items()
     ]
     return [

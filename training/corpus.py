@@ -83,6 +83,7 @@ class Reader(Annotator):
     """Who read a text again after its writer, and what of it they changed."""
 
     changed: tuple[Literal["text", "stance", "signs", "level", "targets"], ...] = ()
+    template_like: bool = False
 
 
 class Annotation(_Strict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from model.analyser import Analyser
@@ -187,6 +188,23 @@ def _unseen_logits(inputs: Any, truth: Any, examples: Sequence[Example], seed: i
         inside = np.asarray([example.text.writer in held for example in examples])
         logits[inside] = MixingHeads(SETTINGS["mixing_strength"]).fit(inputs[~inside], truth[~inside]).logits(inputs[inside])
     return logits
+
+
+def unseen_probabilities(texts: Sequence[AnnotatedText], seed: int = 0, progress: Progress = _silent) -> dict[str, Any]:
+    """Per head (stances, indicators, targets), the probability of each text by models that saw no text of its writer.
+
+    Returns:
+        arrays of shape (texts,), in [0, 1], by label.
+
+    Raises:
+        CorpusError: fewer than 40 texts, or fewer than two writers.
+    """
+    if len(texts) < _LEAST or len({text.writer for text in texts}) < 2:
+        raise CorpusError(f"{len(texts)} texte(s) ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
+    with threadpool_limits(limits=1):
+        examples = _examples(texts, "Lecture des textes", progress)
+        logits = _unseen_logits(_out_of_fold(examples, seed, progress), stacked_truth(examples), examples, seed)
+    return {head: expit(logits[:, place]) for place, head in enumerate(WINDOW_HEADS)}
 
 
 def _name(texts: Sequence[AnnotatedText], classifier: Classifier, points: dict[str, OperatingPoint], rates: Measured) -> str:

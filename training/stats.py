@@ -17,8 +17,9 @@ from training.plan import is_alone_or_weaker, is_page, measure, pairs_of
 from training.plots import bars, histogram
 from training.themes import themes
 
-_BEGIN: Final = "<!-- tableaux : début (vigie corpus stats --card) -->"
-_END: Final = "<!-- tableaux : fin -->"
+#: Between these marks a data card holds what was generated.
+STATS_MARKS: Final = ("<!-- tableaux : début (vigie corpus stats --card) -->", "<!-- tableaux : fin -->")
+AGREEMENT_MARKS: Final = ("<!-- accord : début (vigie corpus agreement --card) -->", "<!-- accord : fin -->")
 _LENGTHS: Final = ((0, 25), (25, 50), (50, 90), (90, 150), (150, 10_000))
 _LONG: Final = 90
 
@@ -193,8 +194,19 @@ def _readers(texts: Sequence[AnnotatedText]) -> Counts:
         own = [text.second_reader for text in texts if text.writer == writer and text.second_reader]
         labels = sum(bool({"stance", "signs", "level"} & set(reader.changed)) for reader in own)
         changed = [sum(kind in reader.changed for reader in own) for kind in kinds]
-        rows.append((writer, len(own), *changed, _percent(labels, len(own))))
-    header = ("rédacteur", "relus", "texte", "stance", "signes", "niveau", "cibles", "stance, signes ou niveau")
+        moulds = sum(reader.template_like for reader in own)
+        rows.append((writer, len(own), *changed, _percent(labels, len(own)), _percent(moulds, len(own))))
+    header = (
+        "rédacteur",
+        "relus",
+        "texte",
+        "stance",
+        "signes",
+        "niveau",
+        "cibles",
+        "étiquettes changées",
+        "jugés faits au moule",
+    )
     return Counts("Corrections du second lecteur", header, tuple(rows))
 
 
@@ -262,18 +274,19 @@ def markdown_tables(counts: Sequence[Counts]) -> str:
     return "\n\n".join(blocks)
 
 
-def update_card(card: Path, counts: Sequence[Counts]) -> None:
-    """Write the tables between the two marks of a data card.
+def update_card(card: Path, counts: Sequence[Counts], marks: tuple[str, str] = STATS_MARKS) -> None:
+    """Write the tables between two marks of a data card.
 
     Raises:
         CorpusError: the card cannot be read or lacks its marks.
     """
+    begin, end = marks
     try:
         content = card.read_text(encoding="utf-8")
     except OSError as error:
         raise CorpusError(f"{card} : carte illisible ({error}).") from error
-    if _BEGIN not in content or _END not in content:
-        raise CorpusError(f"{card} : les marques « {_BEGIN} » et « {_END} » sont attendues.")
-    before, rest = content.split(_BEGIN, 1)
-    after = rest.split(_END, 1)[1]
-    card.write_text(f"{before}{_BEGIN}\n\n{markdown_tables(counts)}\n\n{_END}{after}", encoding="utf-8")
+    if begin not in content or end not in content:
+        raise CorpusError(f"{card} : les marques « {begin} » et « {end} » sont attendues.")
+    before, rest = content.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    card.write_text(f"{before}{begin}\n\n{markdown_tables(counts)}\n\n{end}{after}", encoding="utf-8")

@@ -116,7 +116,7 @@ def test_pairs_and_readers_are_counted() -> None:
     assert [len(halves) for halves in pairs_of(corpus).values()] == [2]
     tables = {found.title: found for found in count_corpus(corpus)}
     assert ("regret", 1, 0, 1, 0, 0) in tables["Paires de contraste"].rows
-    assert tables["Corrections du second lecteur"].rows == (("w1", 1, 0, 0, 1, 1, 0, "100.0 %"),)
+    assert tables["Corrections du second lecteur"].rows == (("w1", 1, 0, 0, 1, 1, 0, "100.0 %", "0.0 %"),)
 
 
 def test_a_description_survives_its_line() -> None:
