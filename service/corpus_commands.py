@@ -41,9 +41,12 @@ def corpus_stats(
 ) -> None:
     """Compte le corpus : tableaux, et graphiques si un dossier est donné."""
     from training.corpus import load_corpus
-    from training.stats import count_corpus, update_card, write_plots
+    from training.data_card import STATS_MARKS, update_card
+    from training.stats import REVIEWS, count_corpus, count_reviews, write_plots
 
     counts = count_corpus(load_corpus(corpus))
+    if (corpus / REVIEWS).exists():
+        counts.append(count_reviews(corpus / REVIEWS))
     if as_json:
         print_json({found.title: [list(found.header), *found.rows] for found in counts})
     else:
@@ -55,7 +58,7 @@ def corpus_stats(
         for path in write_plots(load_corpus(corpus), plots):
             say(f"Graphique : {path}")
     if card is not None:
-        update_card(card, counts)
+        update_card(card, counts, STATS_MARKS)
         say(f"Tableaux récrits : {card}")
 
 
@@ -142,7 +145,7 @@ def corpus_agreement(
     """Mesure l'accord de deux annotateurs sur les textes annotés deux fois."""
     from training.agreement import agreement_tables, disagreements, measure_agreement
     from training.corpus import load_corpus
-    from training.stats import AGREEMENT_MARKS, update_card
+    from training.data_card import AGREEMENT_MARKS, update_card
 
     texts = load_corpus(corpus)
     counts = agreement_tables(measure_agreement(texts))

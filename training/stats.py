@@ -1,5 +1,6 @@
 """The corpus counted: tables for the terminal and the data card, plots beside them."""
 
+import csv
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,8 @@ from training.plan import is_alone_or_weaker, is_page, measure, pairs_of
 from training.plots import bars, histogram
 from training.themes import themes
 
-#: Between these marks a data card holds what was generated.
-STATS_MARKS: Final = ("<!-- tableaux : début (vigie corpus stats --card) -->", "<!-- tableaux : fin -->")
-AGREEMENT_MARKS: Final = ("<!-- accord : début (vigie corpus agreement --card) -->", "<!-- accord : fin -->")
+#: Beside the corpus: what was decided of labels in doubt.
+REVIEWS: Final = "reviews.csv"
 _LENGTHS: Final = ((0, 25), (25, 50), (50, 90), (90, 150), (150, 10_000))
 _LONG: Final = 90
 
@@ -63,6 +63,7 @@ def count_corpus(texts: Sequence[AnnotatedText]) -> list[Counts]:
         _contrasts(texts),
         _writers(texts),
         _readers(texts),
+        _deciders(texts),
         *_matrix(texts),
     ]
 
@@ -242,6 +243,34 @@ def _writers(texts: Sequence[AnnotatedText]) -> Counts:
     return Counts("Rédacteurs (modèles de langue)", ("rédacteur", "textes", "niveaux 2-3", *SPLITS), tuple(rows))
 
 
+def _deciders(texts: Sequence[AnnotatedText]) -> Counts:
+    """Whose decision the labels are, where it is not the writer's."""
+    found = Counter(text.annotator.id for text in texts if text.annotator and text.annotator.id != text.writer)
+    return Counts("Étiquettes décidées par un tiers", ("annotateur", "textes"), tuple(sorted(found.items())))
+
+
+def count_reviews(source: Path) -> Counts:
+    """What a review of doubtful labels decided: a CSV `id,label,verdict`, verdict `kept` or `changed`.
+
+    Raises:
+        CorpusError: the file cannot be read, or a row has another verdict; file and row are named.
+    """
+    looked: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
+    try:
+        with source.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                if row.get("verdict") not in ("kept", "changed"):
+                    raise CorpusError(f"{source}:{number} : verdict « {row.get('verdict')} » ; kept ou changed attendu.")
+                looked[row["label"]] += 1
+                changed[row["label"]] += row["verdict"] == "changed"
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{source} : fichier illisible ({error}).") from error
+    rows = [(label, count, changed[label]) for label, count in looked.most_common()]
+    rows.append(("ensemble", looked.total(), changed.total()))
+    return Counts("Étiquettes douteuses regardées", ("étiquette", "regardées", "changées"), tuple(rows))
+
+
 def write_plots(texts: Sequence[AnnotatedText], folder: Path) -> list[Path]:
     """Write the plots of a corpus as PNG files and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -261,32 +290,3 @@ def write_plots(texts: Sequence[AnnotatedText], folder: Path) -> list[Path]:
         path.write_bytes(content)
         paths.append(path)
     return paths
-
-
-def markdown_tables(counts: Sequence[Counts]) -> str:
-    """The tables as Markdown, for the data card."""
-    blocks = []
-    for found in counts:
-        header = "| " + " | ".join(found.header) + " |"
-        rule = "| " + " | ".join(["---"] + ["---:"] * (len(found.header) - 1)) + " |"
-        rows = ["| " + " | ".join(map(str, row)) + " |" for row in found.rows]
-        blocks.append("\n".join([f"### {found.title}", "", header, rule, *rows]))
-    return "\n\n".join(blocks)
-
-
-def update_card(card: Path, counts: Sequence[Counts], marks: tuple[str, str] = STATS_MARKS) -> None:
-    """Write the tables between two marks of a data card.
-
-    Raises:
-        CorpusError: the card cannot be read or lacks its marks.
-    """
-    begin, end = marks
-    try:
-        content = card.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"{card} : carte illisible ({error}).") from error
-    if begin not in content or end not in content:
-        raise CorpusError(f"{card} : les marques « {begin} » et « {end} » sont attendues.")
-    before, rest = content.split(begin, 1)
-    after = rest.split(end, 1)[1]
-    card.write_text(f"{before}{begin}\n\n{markdown_tables(counts)}\n\n{end}{after}", encoding="utf-8")

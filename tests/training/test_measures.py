@@ -11,10 +11,12 @@ from model.errors import CorpusError
 from model.labels import INDICATOR_IDS, OPERATING_POINTS
 from model.records import IndicatorScore, Prediction, Risk, Stance
 from tests.training.test_corpus import line
+from training.agreement import agreement_tables, measure_agreement
 from training.corpus import AnnotatedText
+from training.data_card import AGREEMENT_MARKS, STATS_MARKS, markdown_tables, update_card
 from training.evaluate import evaluate
 from training.intervals import bootstrap, share
-from training.stats import count_corpus, markdown_tables, update_card, write_plots
+from training.stats import REVIEWS, count_corpus, count_reviews, write_plots
 from training.thresholds import Scored, operating_points, page_penalty
 
 
@@ -111,16 +113,29 @@ def test_plots_and_card_are_written(tmp_path: Path, corpus: list[AnnotatedText])
         assert path.read_bytes().startswith(b"\x89PNG")
     card = tmp_path / "README.md"
     card.write_text("avant\n<!-- tableaux : début (vigie corpus stats --card) -->\nx\n<!-- tableaux : fin -->\naprès\n", "utf-8")
-    update_card(card, count_corpus(corpus[:40]))
+    update_card(card, count_corpus(corpus[:40]), STATS_MARKS)
     content = card.read_text("utf-8")
     assert content.startswith("avant")
     assert content.endswith("après\n")
     assert "| textes | 40 |" in content
     card.write_text("sans marques", "utf-8")
     with pytest.raises(CorpusError, match="marques"):
-        update_card(card, [])
+        update_card(card, [], STATS_MARKS)
 
 
 def test_the_data_card_is_up_to_date(corpus: list[AnnotatedText]) -> None:
-    card = Path(__file__).resolve().parents[2] / "data" / "annotated" / "README.md"
-    assert markdown_tables(count_corpus(corpus)) in card.read_text("utf-8"), "lancez « vigie corpus stats --card »"
+    folder = Path(__file__).resolve().parents[2] / "data" / "annotated"
+    card = (folder / "README.md").read_text("utf-8")
+    counted = [*count_corpus(corpus), count_reviews(folder / REVIEWS)]
+    assert f"{STATS_MARKS[0]}\n\n{markdown_tables(counted)}\n\n{STATS_MARKS[1]}" in card, "vigie corpus stats --card"
+    agreed = markdown_tables(agreement_tables(measure_agreement(corpus)))
+    assert f"{AGREEMENT_MARKS[0]}\n\n{agreed}\n\n{AGREEMENT_MARKS[1]}" in card, "vigie corpus agreement --card"
+
+
+def test_reviews_of_doubtful_labels_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("id,label,verdict\na,isolation,kept\nb,isolation,changed\nc,minor,kept\n", encoding="utf-8")
+    assert count_reviews(path).rows == (("isolation", 2, 1), ("minor", 1, 0), ("ensemble", 3, 1))
+    path.write_text("id,label,verdict\na,isolation,maybe\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"reviews\.csv:2"):
+        count_reviews(path)
