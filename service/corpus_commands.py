@@ -42,11 +42,12 @@ def corpus_stats(
     """Compte le corpus : tableaux, et graphiques si un dossier est donné."""
     from training.corpus import load_corpus
     from training.data_card import STATS_MARKS, update_card
-    from training.stats import REVIEWS, count_corpus, count_reviews, write_plots
+    from training.stats import READINGS, REVIEWS, count_corpus, count_readings, count_reviews, write_plots
 
     counts = count_corpus(load_corpus(corpus))
-    if (corpus / REVIEWS).exists():
-        counts.append(count_reviews(corpus / REVIEWS))
+    for name, count in ((REVIEWS, count_reviews), (READINGS, count_readings)):
+        if (corpus / name).exists():
+            counts.append(count(corpus / name))
     if as_json:
         print_json({found.title: [list(found.header), *found.rows] for found in counts})
     else:

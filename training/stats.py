@@ -20,6 +20,8 @@ from training.themes import themes
 
 #: Beside the corpus: what was decided of labels in doubt.
 REVIEWS: Final = "reviews.csv"
+#: Beside the corpus: how a last reader, who changed nothing, judged a sample of each writer.
+READINGS: Final = "readings.csv"
 _LENGTHS: Final = ((0, 25), (25, 50), (50, 90), (90, 150), (150, 10_000))
 _LONG: Final = 90
 
@@ -269,6 +271,31 @@ def count_reviews(source: Path) -> Counts:
     rows = [(label, count, changed[label]) for label, count in looked.most_common()]
     rows.append(("ensemble", looked.total(), changed.total()))
     return Counts("Étiquettes douteuses regardées", ("étiquette", "regardées", "changées"), tuple(rows))
+
+
+def count_readings(source: Path) -> Counts:
+    """What a last reading of a sample found: a CSV `id,writer,relabel,template,unbelievable` of 0 and 1.
+
+    Raises:
+        CorpusError: the file cannot be read, or a cell is not 0 or 1; file and row are named.
+    """
+    judged: dict[str, list[tuple[int, ...]]] = {}
+    try:
+        with source.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                marks = tuple(row.get(name) for name in ("relabel", "template", "unbelievable"))
+                if not set(marks) <= {"0", "1"}:
+                    raise CorpusError(f"{source}:{number} : {marks} ; trois 0 ou 1 attendus (relabel, template, unbelievable).")
+                judged.setdefault(str(row.get("writer")), []).append(tuple(int(mark or 0) for mark in marks))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{source} : fichier illisible ({error}).") from error
+    judged["ensemble"] = [marks for found in judged.values() for marks in found]
+    rows = [
+        (writer, len(found), *(f"{sum(column)} ({_percent(sum(column), len(found))})" for column in zip(*found, strict=True)))
+        for writer, found in sorted(judged.items(), key=lambda item: (item[0] == "ensemble", item[0]))
+    ]
+    header = ("rédacteur", "lus au hasard", "à réétiqueter", "faits au moule", "invraisemblables")
+    return Counts("Lecture fraîche, avant les dernières corrections", header, tuple(rows))
 
 
 def write_plots(texts: Sequence[AnnotatedText], folder: Path) -> list[Path]:

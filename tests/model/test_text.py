@@ -310,3 +310,19 @@ def test_a_hostile_text_takes_no_longer_than_another(raw: str) -> None:
     text = clean(raw).text
     windows(text, sentences(text))
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param("Lætitia, œuvre, Straße", "Laetitia, oeuvre, Strasse", id="ligatures-inside-a-word"),
+        pytest.param("l’été `ou´ non", "l'été 'ou' non", id="apostrophes"),
+        pytest.param("gue\u0301ri par l'eau", "guéri par l'eau", id="decomposed-after-a-run"),
+        pytest.param("soins  &  bien-être<br>ici", "soins & bien-être\nici", id="markup-between-runs"),
+        pytest.param("²½ ﬁn", "21⁄2 fin", id="compatibility-letters"),
+    ],
+)
+def test_what_cleaning_changes_is_changed_inside_a_run_of_plain_words(raw: str, expected: str) -> None:
+    cleaned = clean(raw)
+    assert cleaned.text == expected
+    assert len(cleaned.starts) == len(cleaned.ends) == len(cleaned.text)

@@ -16,7 +16,7 @@ from training.corpus import AnnotatedText
 from training.data_card import AGREEMENT_MARKS, STATS_MARKS, markdown_tables, update_card
 from training.evaluate import evaluate
 from training.intervals import bootstrap, share
-from training.stats import REVIEWS, count_corpus, count_reviews, write_plots
+from training.stats import READINGS, REVIEWS, count_corpus, count_readings, count_reviews, write_plots
 from training.thresholds import Scored, operating_points, page_penalty
 
 
@@ -126,7 +126,7 @@ def test_plots_and_card_are_written(tmp_path: Path, corpus: list[AnnotatedText])
 def test_the_data_card_is_up_to_date(corpus: list[AnnotatedText]) -> None:
     folder = Path(__file__).resolve().parents[2] / "data" / "annotated"
     card = (folder / "README.md").read_text("utf-8")
-    counted = [*count_corpus(corpus), count_reviews(folder / REVIEWS)]
+    counted = [*count_corpus(corpus), count_reviews(folder / REVIEWS), count_readings(folder / READINGS)]
     assert f"{STATS_MARKS[0]}\n\n{markdown_tables(counted)}\n\n{STATS_MARKS[1]}" in card, "vigie corpus stats --card"
     agreed = markdown_tables(agreement_tables(measure_agreement(corpus)))
     assert f"{AGREEMENT_MARKS[0]}\n\n{agreed}\n\n{AGREEMENT_MARKS[1]}" in card, "vigie corpus agreement --card"
@@ -139,3 +139,16 @@ def test_reviews_of_doubtful_labels_are_counted(tmp_path: Path) -> None:
     path.write_text("id,label,verdict\na,isolation,maybe\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"reviews\.csv:2"):
         count_reviews(path)
+
+
+def test_last_readings_are_counted_by_writer(tmp_path: Path) -> None:
+    path = tmp_path / "readings.csv"
+    path.write_text("id,writer,relabel,template,unbelievable\na,w2,1,0,0\nb,w1,0,1,0\nc,w1,0,1,1\n", encoding="utf-8")
+    assert count_readings(path).rows == (
+        ("w1", 2, "0 (0.0 %)", "2 (100.0 %)", "1 (50.0 %)"),
+        ("w2", 1, "1 (100.0 %)", "0 (0.0 %)", "0 (0.0 %)"),
+        ("ensemble", 3, "1 (33.3 %)", "2 (66.7 %)", "1 (33.3 %)"),
+    )
+    path.write_text("id,writer,relabel,template,unbelievable\na,w2,oui,0,0\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"readings\.csv:2"):
+        count_readings(path)
