@@ -76,11 +76,16 @@ def corpus_export(
     from training.exchange.formats import export_corpus
     from training.exchange.label_studio import labelling_config
 
-    _refuse_existing(output, overwrite)
+    for path in (output, config):
+        if path is not None:
+            _refuse_existing(path, overwrite)
     texts = load_corpus(corpus)
-    export_corpus(texts, output, format)
     if config is not None:
-        config.write_text(labelling_config(), encoding="utf-8")
+        try:
+            config.write_text(labelling_config(), encoding="utf-8")
+        except OSError as error:
+            raise VigieError(f"{config} : impossible d'écrire ({error.strerror or error}).") from error
+    export_corpus(texts, output, format)
     say(f"{len(texts)} textes → {output}")
 
 

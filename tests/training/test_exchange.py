@@ -210,6 +210,22 @@ def test_exports_of_the_tools_themselves_are_read(tmp_path: Path) -> None:
         pytest.param("prodigy", '{"text": "a", "accept": ["magie"]}', "magie", id="unknown-choice"),
         pytest.param("label-studio", '[{"data": {"text": "a"}, "annotations": []}]', "élément 1", id="no-annotation"),
         pytest.param("argilla", '[{"id": "a", "fields": {"text": "a"}}]', "aucune réponse", id="no-response"),
+        pytest.param("prodigy", '{"text": null, "accept": ["neutral"]}', "« text »", id="no-text"),
+        pytest.param("doccano", '{"text": 3, "cats": ["neutral"]}', "« text »", id="text-is-a-number"),
+        pytest.param("prodigy", '{"text": "a", "accept": ["warns"], "vigie": "b"}', "« vigie »", id="extras-of-another-type"),
+        pytest.param("prodigy", '{"text": "a \\ud800 b", "accept": ["warns"]}', "text", id="lone-surrogate"),
+        pytest.param(
+            "prodigy",
+            '{"text": "a b", "accept": ["promotes"], "spans": [{"start": 2, "end": 1, "label": "isolation"}]}',
+            "à l'envers",
+            id="span-reversed",
+        ),
+        pytest.param(
+            "prodigy",
+            '{"text": "a b", "accept": ["promotes"], "spans": [{"start": 0, "end": 9, "label": "isolation"}]}',
+            "hors du texte",
+            id="span-outside",
+        ),
         pytest.param("csv", "id,text,stance\na,bonjour,parle\n", "stance", id="bad-stance"),
         pytest.param("csv", "id,text,stance\na,bonjour\n", "nombre de cellules", id="ragged"),
     ],
@@ -237,6 +253,14 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, conten
         import_corpus(tmp_path / "x", name)
 
 
+def test_files_that_windows_programs_write_are_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes("\ufeffid;text;stance\r\n1;bonjour à tous;neutral\r\n".encode())
+    (tmp_path / "x.jsonl").write_bytes('\ufeff{"text": "bonjour à tous", "accept": ["neutral"]}\r\n'.encode())
+    for name, file in (("csv", "x.csv"), ("prodigy", "x.jsonl")):
+        read = import_corpus(tmp_path / file, name)
+        assert (read.faults, [text.text for text in read.texts]) == ((), ["bonjour à tous"])
+
+
 def test_spreadsheets_compute_no_formula(tmp_path: Path) -> None:
     texts = [text_of(id="f", text="=1+1 je soigne le cancer", indicators=[], risk_level=0, annotations=[])]
     export_corpus(texts, tmp_path / "x.csv", "csv")
@@ -254,6 +278,10 @@ def test_the_verbs_export_and_import(tmp_path: Path, artefacts: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "c.xml").read_text(encoding="utf-8") == labelling_config()
+    no_folder = ("--config", str(tmp_path / "absent" / "c.xml"))
+    unwritable = inside("corpus", "export", str(tmp_path / "b.json"), "-f", "label-studio", *no_folder, artefacts=artefacts)
+    assert (unwritable.returncode, "impossible d'écrire" in unwritable.stderr) == (1, True)
+    assert not (tmp_path / "b.json").exists()
     refused = inside("corpus", "export", str(out), "--format", "csv", artefacts=artefacts)
     assert (refused.returncode, "--overwrite" in refused.stderr) == (1, True)
     tasks = json.loads(out.read_text(encoding="utf-8"))

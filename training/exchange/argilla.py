@@ -66,4 +66,4 @@ def _parse(place: str, record: dict[str, Any]) -> Iterable[Row]:
         spans = tuple((int(span["start"]), int(span["end"]), str(span["label"])) for span in answer.get("signs") or [])
         annotator = annotator_of(users.get(user, user))
         view = View(annotator, str(answer["stance"]), tuple(answer.get("targets") or ()), spans)
-        yield Row(place, str(record["fields"]["text"]), rest, view, comments if number == 0 else ())
+        yield Row(place, record["fields"]["text"], rest, view, comments if number == 0 else ())

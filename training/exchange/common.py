@@ -123,6 +123,17 @@ def from_choices(choices: Iterable[str], place: str) -> tuple[str, tuple[str, ..
     return stances[0], tuple(choice for choice in chosen if choice in TARGET_IDS)
 
 
+def text_field(value: Any, place: str) -> str:
+    """The text of a row.
+
+    Raises:
+        CorpusError: it is not a text.
+    """
+    if not isinstance(value, str):
+        raise CorpusError(f"{place} : champ « text » ({type(value).__name__}) ; un texte est attendu.")
+    return value
+
+
 def annotator_of(value: Any) -> dict[str, str] | None:
     """An annotator from what a tool kept of it: ours, or a name."""
     if value is None:
@@ -183,7 +194,7 @@ def rows_of_json(source: Path, *, lines: bool) -> Iterator[tuple[str, Any] | Cor
         CorpusError: the file cannot be read, or is not an array where one is expected.
     """
     try:
-        content = source.read_text(encoding="utf-8")
+        content = source.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{source} : fichier illisible ({error}).") from error
     if not lines:
@@ -203,6 +214,20 @@ def rows_of_json(source: Path, *, lines: bool) -> Iterator[tuple[str, Any] | Cor
                 yield CorpusError(f"{source}:{number} : JSON illisible ({error}).")
 
 
+def _check_row(row: Row) -> None:
+    """Refuse what a parser takes as it comes: a text that is none, extras of another type, passages that lie outside."""
+    if not isinstance(row.content, str) or not row.content:
+        raise CorpusError(f"{row.place} : champ « text » vide ou absent ; un texte est attendu.")
+    if not isinstance(row.rest, Mapping) or not all(isinstance(comment, Mapping) for comment in row.comments):
+        raise CorpusError(f"{row.place} : champ « vigie » ou commentaires mal formés ; des objets JSON sont attendus.")
+    for start, end, label in row.view.passages:
+        if not 0 <= start < end <= len(row.content):
+            length = len(row.content)
+            raise CorpusError(
+                f"{row.place} : passage {label} [{start}, {end}[ hors du texte ({length} points de code) ou à l'envers."
+            )
+
+
 def parse_each(
     items: Iterable[tuple[str, Any] | CorpusError], parse: Callable[[str, Any], Iterable[Row]]
 ) -> Iterator[Row | CorpusError]:
@@ -212,8 +237,14 @@ def parse_each(
             yield item
             continue
         place, value = item
+        if value is None or isinstance(value, list | str | int | float):
+            yield CorpusError(f"{place} : un objet JSON est attendu.")
+            continue
         try:
-            yield from list(parse(place, value))
+            rows = list(parse(place, value))
+            for row in rows:
+                _check_row(row)
+            yield from rows
         except CorpusError as error:
             yield error
         except ValidationError as error:

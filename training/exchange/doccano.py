@@ -21,6 +21,7 @@ from training.exchange.common import (
     parse_each,
     rest_of,
     rows_of_json,
+    text_field,
     views_of,
 )
 
@@ -52,7 +53,7 @@ def load(source: Path) -> Iterator[Row | CorpusError]:
 
 
 def _parse(place: str, line: dict[str, Any]) -> Iterable[Row]:
-    content = str(line["text"])
+    content = text_field(line["text"], place)
     points = _points(content)
     spans = line.get("label", line.get("labels", line.get("entities", [])))
     try:

@@ -106,7 +106,7 @@ def _parse(place: str, task: dict[str, Any]) -> Iterable[Row]:
                 annotator = _name(value["text"])
         stance, targets = from_choices(choices, place)
         comments = tuple(data.get("comments", ())) if number == 0 else ()
-        yield Row(place, str(data["text"]), rest, View(annotator_of(annotator), stance, targets, tuple(passages)), comments)
+        yield Row(place, data["text"], rest, View(annotator_of(annotator), stance, targets, tuple(passages)), comments)
 
 
 def _name(value: Any) -> Any:

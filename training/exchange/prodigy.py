@@ -59,4 +59,4 @@ def _parse(place: str, task: dict[str, Any]) -> Iterable[Row]:
     stance, targets = from_choices(task["accept"], place)
     annotator = annotator_of(task.get("annotator") or task.get("_annotator_id"))
     rest, comments = task.get("vigie", {}), tuple(task.get("comments", ()))
-    yield Row(place, str(task["text"]), rest, View(annotator, stance, targets, passages), comments)
+    yield Row(place, task["text"], rest, View(annotator, stance, targets, passages), comments)

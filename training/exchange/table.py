@@ -14,6 +14,8 @@ from training.corpus import AnnotatedText
 from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
 
 _COLUMNS: Final = ("id", "text", "stance", "targets", "indicators", "annotator", "theme", "writer", "comments", "vigie")
+#: Spreadsheets in French write semicolons.
+_DELIMITERS: Final = (",", ";", "\t")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
@@ -52,7 +54,9 @@ def load(source: Path) -> Iterator[Row | CorpusError]:
     """
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
+            first = file.readline()
+            file.seek(0)
+            table = csv.DictReader(file, strict=True, delimiter=max(_DELIMITERS, key=first.count))
             missing = {"id", "text", "stance"} - set(table.fieldnames or ())
             if missing:
                 raise CorpusError(f"{source} : colonne(s) {', '.join(sorted(missing))} absente(s).")
