@@ -91,8 +91,9 @@ def evaluate(
 
 def _pass_suite(name: str, chosen: "Options", as_json: bool) -> None:
     from model.analyser import Analyser
-    from training.suite import load_suite, report, suite_path
+    from training.suite import check_frozen, load_suite, report, suite_path
 
+    check_frozen(suite_path(name))
     cases = load_suite(suite_path(name))
     analyser = Analyser.load(load_settings().model_dir)
     found = report(cases, [analyser.predict(case.text, id=case.id, options=chosen) for case in cases])

@@ -76,6 +76,8 @@ def corpus_export(
     from training.exchange.formats import export_corpus
     from training.exchange.label_studio import labelling_config
 
+    if config is not None and (format != "label-studio" or config.resolve() == output.resolve()):
+        raise typer.BadParameter("pour label-studio seulement, et sous un autre nom que l'export", param_hint="--config")
     for path in (output, config):
         if path is not None:
             _refuse_existing(path, overwrite)
@@ -106,6 +108,8 @@ def corpus_import(
         sys.stdout.write(f"{fault}\n")
     if not read.texts:
         raise VigieError(f"{source} : aucun texte lu ; rien n'est écrit.")
+    if read.faults and output.exists():
+        raise VigieError(f"{len(read.faults)} faute(s) : {output} n'est pas remplacé ; écrivez sous un autre nom.")
     write_lines(read.texts, output)
     say(f"{len(read.texts)} textes → {output} ; {len(read.faults)} ligne(s) laissée(s) de côté.")
 

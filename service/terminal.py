@@ -31,8 +31,8 @@ class Bar(Protocol):
 
 def console(*, error: bool = False) -> Console:
     """A console on standard output, or on standard error for what is not the result; wide where no terminal sets a width."""
-    shown = Console(stderr=error, highlight=False, soft_wrap=True)
-    return shown if shown.is_terminal else Console(stderr=error, highlight=False, soft_wrap=True, width=_FILE_WIDTH)
+    shown = Console(stderr=error, highlight=False, markup=False, soft_wrap=True)
+    return shown if shown.is_terminal else Console(stderr=error, highlight=False, markup=False, soft_wrap=True, width=_FILE_WIDTH)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -276,4 +277,5 @@ def write_lines(texts: Iterable[AnnotatedText], target: Path) -> None:
     except OSError as error:
         raise CorpusError(f"{target} : impossible d'écrire ({error.strerror or error}).") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

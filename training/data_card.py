@@ -32,10 +32,17 @@ def update_card(card: Path, counts: Sequence[Counts], marks: tuple[str, str]) ->
     begin, end = marks
     try:
         content = card.read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{card} : carte illisible ({error}).") from error
-    if begin not in content or end not in content:
+    if begin not in content or end not in content.split(begin, 1)[-1]:
         raise CorpusError(f"{card} : les marques « {begin} » et « {end} » sont attendues.")
     before, rest = content.split(begin, 1)
     after = rest.split(end, 1)[1]
-    card.write_text(f"{before}{begin}\n\n{markdown_tables(counts)}\n\n{end}{after}", encoding="utf-8")
+    partial = card.with_name(f".{card.name}.partial")
+    try:
+        partial.write_text(f"{before}{begin}\n\n{markdown_tables(counts)}\n\n{end}{after}", encoding="utf-8")
+        partial.replace(card)
+    except OSError as error:
+        raise CorpusError(f"{card} : impossible d'écrire ({error.strerror or error}).") from error
+    finally:
+        partial.unlink(missing_ok=True)

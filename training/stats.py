@@ -260,12 +260,13 @@ def count_reviews(source: Path) -> Counts:
     looked: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     try:
-        with source.open(encoding="utf-8", newline="") as file:
+        with source.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):
                 if row.get("verdict") not in ("kept", "changed"):
                     raise CorpusError(f"{source}:{number} : verdict « {row.get('verdict')} » ; kept ou changed attendu.")
-                looked[row["label"]] += 1
-                changed[row["label"]] += row["verdict"] == "changed"
+                label = row.get("label") or "?"
+                looked[label] += 1
+                changed[label] += row["verdict"] == "changed"
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{source} : fichier illisible ({error}).") from error
     rows = [(label, count, changed[label]) for label, count in looked.most_common()]
@@ -281,7 +282,7 @@ def count_readings(source: Path) -> Counts:
     """
     judged: dict[str, list[tuple[int, ...]]] = {}
     try:
-        with source.open(encoding="utf-8", newline="") as file:
+        with source.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):
                 marks = tuple(row.get(name) for name in ("relabel", "template", "unbelievable"))
                 if not set(marks) <= {"0", "1"}:

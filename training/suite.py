@@ -98,7 +98,7 @@ def load_suite(path: Path) -> list[Case]:
     """The cases of a suite.
 
     Raises:
-        CorpusError: the file or a line cannot be read, or an identifier comes twice; file and line are named.
+        CorpusError: the file or a line cannot be read, an identifier comes twice (file and line are named), or there is none.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -117,12 +117,25 @@ def load_suite(path: Path) -> list[Case]:
         if case.id in cases:
             raise CorpusError(f"{path}:{number} : identifiant « {case.id} » déjà pris.")
         cases[case.id] = case
+    if not cases:
+        raise CorpusError(f"{path} : aucun cas.")
     return list(cases.values())
 
 
 def suite_hash(path: Path) -> str:
     """Hexadecimal SHA-256 of a suite's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_frozen(path: Path) -> None:
+    """Refuse a frozen suite (one with a `.sha256` beside it) whose bytes have changed.
+
+    Raises:
+        CorpusError: the hash differs.
+    """
+    frozen = path.with_suffix(".sha256")
+    if frozen.exists() and frozen.read_text(encoding="utf-8").strip() != suite_hash(path):
+        raise CorpusError(f"{path} : cette suite est figée, et son empreinte n'est plus celle de {frozen.name}.")
 
 
 def judge(case: Case, prediction: Prediction) -> Outcome:
@@ -169,5 +182,5 @@ def _line(name: str, outcomes: Sequence[Outcome]) -> Line:
     return Line(
         name,
         share(sum(outcome.passed for outcome in outcomes), len(outcomes)),
-        share(sum(map(all, pairs.values())), len(pairs)),
+        share(sum(len(halves) == 2 and all(halves) for halves in pairs.values()), len(pairs)),
     )

@@ -15,7 +15,7 @@ from tests.training.test_corpus import line, write
 from training.agreement import disagreements, measure_agreement
 from training.corpus import AnnotatedText
 from training.neardup import near_pairs
-from training.suite import Case, judge, load_suite, report, suite_hash, suite_path
+from training.suite import Case, check_frozen, judge, load_suite, report, suite_hash, suite_path
 from training.suspects import rank_suspects
 
 TEXT = "Je harmonise vos chakras en une séance, tarif 50 €."
@@ -200,6 +200,29 @@ def test_the_verb_passes_a_suite(artefacts: Path) -> None:
     assert "cas réussis" in shown
     absent = inside("evaluate", "--suite", "absente", artefacts=artefacts)
     assert (absent.returncode, "derivecheck" in absent.stderr) == (1, True)
+
+
+def test_a_frozen_suite_that_moved_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_text(case().model_dump_json(), encoding="utf-8")
+    check_frozen(path)
+    path.with_suffix(".sha256").write_text(suite_hash(path) + "\n", encoding="utf-8")
+    check_frozen(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(CorpusError, match="figée"):
+        check_frozen(path)
+    with pytest.raises(CorpusError, match="aucun cas"):
+        load_suite(path)
+
+
+def test_brackets_of_a_text_are_shown_as_they_are(tmp_path: Path, artefacts: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    differing = [annotation("a", MYSTICAL), annotation("b")]
+    write(folder, line(text="Je harmonise vos chakras [live] [/b] en une séance", annotations=differing))
+    done = inside("corpus", "agreement", str(folder), "--list", artefacts=artefacts)
+    assert done.returncode == 0, done.stderr
+    assert "[live] [/b]" in done.stdout
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

@@ -166,6 +166,62 @@ def test_what_a_reviewer_changed_in_the_tool_is_the_new_label(tmp_path: Path) ->
     assert len(text.annotations) == 2
 
 
+@pytest.mark.parametrize("name", ["doccano", "prodigy", "csv"])
+def test_the_decided_labels_stay_the_decided_ones(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x"
+    export_corpus([text_of()], path, name)
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    if name == "csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = csv.reader(file)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *rows[::-1]])
+    else:
+        path.write_text("\n".join([line for line in lines if line][::-1]), encoding="utf-8")
+    assert import_corpus(path, name).texts == (text_of(),)
+
+
+def test_a_text_whose_decision_is_missing_or_comes_twice_is_left_aside(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    export_corpus([text_of(), text_of(id="c2", annotations=[])], path, "prodigy")
+    first, *others = path.read_text(encoding="utf-8").splitlines()
+    for lines in ([*others], [json.dumps(json.loads(first) | {"answer": "reject"}), *others], [first, first, *others]):
+        path.write_text("\n".join(lines), encoding="utf-8")
+        read = import_corpus(path, "prodigy")
+        assert [text.id for text in read.texts] == ["c2"]
+        assert any("le texte est laissé de côté" in fault for fault in read.faults), read.faults
+
+
+def test_two_people_who_annotate_in_a_tool_are_both_kept_and_compared(tmp_path: Path) -> None:
+    def by(user: Any, stance: str) -> dict[str, Any]:
+        return {"completed_by": user, "result": [{"type": "choices", "value": {"choices": [stance]}}, {"type": "relation"}]}
+
+    task = {
+        "id": 3,
+        "data": {"text": "Je soigne le cancer"},
+        "annotations": [by(1, "promotes"), by({"email": "b@x.example"}, "warns")],
+    }
+    (tmp_path / "s.json").write_text(json.dumps([task]), encoding="utf-8")
+    (text,) = import_corpus(tmp_path / "s.json", "label-studio").texts
+    assert [(one.annotator.id, one.annotator.kind, one.stance) for one in text.annotations] == [
+        ("1", "person", "promotes"),
+        ("b@x.example", "person", "warns"),
+    ]
+    task["annotations"] = [by(1, "promotes"), by(1, "warns")]
+    (tmp_path / "s.json").write_text(json.dumps([task]), encoding="utf-8")
+    assert "deux fois" in import_corpus(tmp_path / "s.json", "label-studio").faults[0]
+
+
+def test_a_correction_made_in_prodigy_is_its_author_s(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    export_corpus([text_of(annotations=[])], path, "prodigy")
+    task = json.loads(path.read_text(encoding="utf-8")) | {"_annotator_id": "vigie-marie", "accept": ["warns"], "spans": []}
+    path.write_text(json.dumps(task), encoding="utf-8")
+    (text,) = import_corpus(path, "prodigy").texts
+    assert text.annotator
+    assert (text.annotator.id, text.annotator.kind) == ("vigie-marie", "person")
+
+
 def test_exports_of_the_tools_themselves_are_read(tmp_path: Path) -> None:
     doccano = {
         "id": 7,
@@ -282,6 +338,8 @@ def test_the_verbs_export_and_import(tmp_path: Path, artefacts: Path) -> None:
     unwritable = inside("corpus", "export", str(tmp_path / "b.json"), "-f", "label-studio", *no_folder, artefacts=artefacts)
     assert (unwritable.returncode, "impossible d'écrire" in unwritable.stderr) == (1, True)
     assert not (tmp_path / "b.json").exists()
+    same = inside("corpus", "export", str(out), "-f", "label-studio", "--config", str(out), "--overwrite", artefacts=artefacts)
+    assert (same.returncode, "--config" in same.stderr) == (2, True)
     refused = inside("corpus", "export", str(out), "--format", "csv", artefacts=artefacts)
     assert (refused.returncode, "--overwrite" in refused.stderr) == (1, True)
     tasks = json.loads(out.read_text(encoding="utf-8"))
@@ -291,3 +349,5 @@ def test_the_verbs_export_and_import(tmp_path: Path, artefacts: Path) -> None:
     assert f"élément {len(tasks) + 1}" in done.stdout
     assert "1 ligne(s) laissée(s) de côté" in done.stderr
     assert load_corpus(back) == load_corpus(Path("data/annotated/w18.jsonl"))
+    kept = inside("corpus", "import", str(out), "-o", str(back), "-f", "label-studio", "--overwrite", artefacts=artefacts)
+    assert (kept.returncode, "n'est pas remplacé" in kept.stderr) == (1, True)

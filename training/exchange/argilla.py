@@ -62,8 +62,10 @@ def _parse(place: str, record: dict[str, Any]) -> Iterable[Row]:
             answers[str(response["user_id"])][name] = response["value"]
     if not answers:
         raise CorpusError(f"{place} : aucune réponse.")
+    order = list(users)
     for number, (user, answer) in enumerate(answers.items()):
         spans = tuple((int(span["start"]), int(span["end"]), str(span["label"])) for span in answer.get("signs") or [])
         annotator = annotator_of(users.get(user, user))
-        view = View(annotator, str(answer["stance"]), tuple(answer.get("targets") or ()), spans)
+        rank = (order.index(user), len(order)) if user in users else None
+        view = View(annotator, str(answer["stance"]), tuple(answer.get("targets") or ()), spans, rank)
         yield Row(place, record["fields"]["text"], rest, view, comments if number == 0 else ())

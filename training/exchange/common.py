@@ -25,31 +25,45 @@ _LABELS: Final = ("text", "stance", "risk_level", "indicators", "targets", "anno
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The labels of one annotator: passages as (start, end, label) in code points, stance, targets."""
+    """The labels of one annotator: passages as (start, end, label) in code points, stance, targets.
+
+    `rank` says which of how many annotations of the text this was when it was exported: (0, 3) is the decided one of three.
+    None for what the tool itself added.
+    """
 
     annotator: Mapping[str, str] | None
     stance: str
     targets: tuple[str, ...]
     passages: tuple[tuple[int, int, str], ...]
+    rank: tuple[int, int] | None = None
 
 
 def views_of(text: AnnotatedText) -> list[View]:
     """The decided labels first, then those of the other annotators."""
-    return [_view(text), *map(_view, text.annotations)]
+    every: tuple[AnnotatedText | Annotation, ...] = (text, *text.annotations)
+    return [_view(labels, (number, len(every))) for number, labels in enumerate(every)]
 
 
-def _view(labels: AnnotatedText | Annotation) -> View:
+def _view(labels: AnnotatedText | Annotation, rank: tuple[int, int]) -> View:
     return View(
         labels.annotator.model_dump() if labels.annotator else None,
         labels.stance,
         labels.targets,
         tuple((passage.start, passage.end, passage.label) for passage in labels.indicators),
+        rank,
     )
 
 
-def rest_of(text: AnnotatedText) -> dict[str, Any]:
-    """What a tool has no field for: JSON values by name of the corpus line."""
-    return {name: value for name, value in to_dict(text).items() if name not in _LABELS}
+def rest_of(text: AnnotatedText, view: View | None = None) -> dict[str, Any]:
+    """What a tool has no field for: JSON values by name of the corpus line, and the rank of one view."""
+    rest = {name: value for name, value in to_dict(text).items() if name not in _LABELS}
+    return rest | ({"annotation": view.rank} if view and view.rank else {})
+
+
+def take_rank(kept: dict[str, Any]) -> tuple[int, int] | None:
+    """The rank that `rest_of` wrote, taken out of what was kept."""
+    rank = kept.pop("annotation", None)
+    return (int(rank[0]), int(rank[1])) if rank else None
 
 
 def comments_of(text: AnnotatedText) -> list[dict[str, Any]]:
@@ -71,7 +85,10 @@ def rebuild(
     """
     if not views:
         raise CorpusError(f"{place} : aucune annotation.")
-    first, *others = views
+    first, *others = _in_order(views, place)
+    if first.rank is None and others:
+        # Nobody has decided yet: the first stands for the time being, and both stay as separate annotations.
+        others = [first, *others]
     base = {"channel": "website", "provenance": "imported", **rest}
     try:
         return AnnotatedText.model_validate(
@@ -88,6 +105,27 @@ def rebuild(
         )
     except ValidationError as error:
         raise CorpusError(f"{place} : {first_fault(error)}.") from error
+
+
+def _in_order(views: Sequence[View], place: str) -> list[View]:
+    """The decided labels first, then the others as they were exported, then what the tool added.
+
+    Raises:
+        CorpusError: an exported annotation is missing or comes twice, or one annotator comes twice.
+    """
+    ranked = {view.rank[0]: view for view in views if view.rank}
+    added = [view for view in views if not view.rank]
+    if ranked:
+        expected = max(view.rank[1] for view in views if view.rank)
+        missing = set(range(expected)) - set(ranked)
+        if missing or len(ranked) + len(added) < len(views):
+            which = "décidée" if 0 in missing else "d'un autre annotateur"
+            what = f"l'annotation {which} manque ou est fautive" if missing else "une annotation vient deux fois"
+            raise CorpusError(f"{place} : {what} ; le texte est laissé de côté ({expected} annotation(s) exportée(s)).")
+    names = [view.annotator["id"] if view.annotator else None for view in added]
+    if len(set(names)) < len(names):
+        raise CorpusError(f"{place} : le même annotateur a annoté deux fois ce texte ; un seul est attendu.")
+    return [*(ranked[number] for number in sorted(ranked)), *added]
 
 
 def first_fault(error: ValidationError) -> str:
@@ -123,6 +161,17 @@ def from_choices(choices: Iterable[str], place: str) -> tuple[str, tuple[str, ..
     return stances[0], tuple(choice for choice in chosen if choice in TARGET_IDS)
 
 
+def kept_field(value: Any, place: str) -> dict[str, Any]:
+    """What an export kept beside the labels, as a copy.
+
+    Raises:
+        CorpusError: it is not an object.
+    """
+    if not isinstance(value, Mapping):
+        raise CorpusError(f"{place} : champ « vigie » ({type(value).__name__}) ; un objet JSON est attendu.")
+    return dict(value)
+
+
 def text_field(value: Any, place: str) -> str:
     """The text of a row.
 
@@ -138,8 +187,12 @@ def annotator_of(value: Any) -> dict[str, str] | None:
     """An annotator from what a tool kept of it: ours, or a name."""
     if value is None:
         return None
-    if isinstance(value, Mapping) and "id" in value:
-        return Annotator.model_validate(dict(value)).model_dump()
+    if isinstance(value, Mapping):
+        if set(value) == {"id", "kind"}:
+            return Annotator.model_validate(dict(value)).model_dump()
+        # Tools describe their users in their own ways.
+        value = value.get("email") or value.get("username") or value.get("id")
+        return None if value is None else {"id": str(value), "kind": "person"}
     return {"id": str(value), "kind": "person"}
 
 
@@ -210,7 +263,7 @@ def rows_of_json(source: Path, *, lines: bool) -> Iterator[tuple[str, Any] | Cor
         if line.strip():
             try:
                 yield f"{source}:{number}", json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield CorpusError(f"{source}:{number} : JSON illisible ({error}).")
 
 
@@ -249,5 +302,5 @@ def parse_each(
             yield error
         except ValidationError as error:
             yield CorpusError(f"{place} : {first_fault(error)}.")
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
             yield CorpusError(f"{place} : champ absent ou mal formé ({type(error).__name__} : {error}).")

@@ -73,6 +73,8 @@ def _parse(place: str, doc: Doc) -> Iterable[Row]:
     if _KEPT not in doc.user_data:
         raise CorpusError(f"{place} : sans les données de Vigie (stance, cibles) ; un export de Vigie est attendu.")
     kept: dict[str, Any] = json.loads(doc.user_data[_KEPT])
+    if not kept["views"]:
+        raise CorpusError(f"{place} : aucune annotation.")
     for number, view in enumerate(kept["views"]):
         exact = [(int(start), int(end), str(label)) for start, end, label in view["exact"]]
         group = _group(number)
@@ -80,5 +82,7 @@ def _parse(place: str, doc: Doc) -> Iterable[Row]:
         _mark(doc, "_expected", exact)
         expected = [(span.start_char, span.end_char, span.label_) for span in doc.spans["_expected"]]
         passages = exact if shown == expected else shown
-        found = View(annotator_of(view["annotator"]), view["stance"], tuple(view["targets"]), tuple(passages))
+        found = View(
+            annotator_of(view["annotator"]), view["stance"], tuple(view["targets"]), tuple(passages), (number, len(kept["views"]))
+        )
         yield Row(place, doc.text, kept["rest"], found, tuple(kept["comments"]) if number == 0 else ())

@@ -18,9 +18,11 @@ from training.exchange.common import (
     choices_of,
     comments_of,
     from_choices,
+    kept_field,
     parse_each,
     rest_of,
     rows_of_json,
+    take_rank,
     text_field,
     views_of,
 )
@@ -38,7 +40,7 @@ def dump(texts: Sequence[AnnotatedText], target: Path) -> None:
                     "cats": choices_of(view),
                     "Comments": [comment.text for comment in text.comments] if number == 0 else [],
                     "annotator": view.annotator,
-                    "vigie": {**rest_of(text), "authors": [c["author"] for c in comments_of(text)] if number == 0 else []},
+                    "vigie": {**rest_of(text, view), "authors": [c["author"] for c in comments_of(text)] if number == 0 else []},
                 }
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -61,14 +63,14 @@ def _parse(place: str, line: dict[str, Any]) -> Iterable[Row]:
     except KeyError as error:
         raise CorpusError(f"{place} : position {error} hors du texte, ou au milieu d'un caractère (unités UTF-16).") from error
     stance, targets = from_choices(line["cats"], place)
-    rest = dict(line.get("vigie", {}))
-    authors = rest.pop("authors", [])
+    rest = kept_field(line.get("vigie", {}), place)
+    authors, rank = rest.pop("authors", []), take_rank(rest)
     said = [str(comment) for comment in line.get("Comments", line.get("comments", []))]
     comments = tuple(
         {"author": authors[number] if number < len(authors) else {"id": "inconnu", "kind": "person"}, "text": comment}
         for number, comment in enumerate(said)
     )
-    yield Row(place, content, rest, View(annotator_of(line.get("annotator")), stance, targets, passages), comments)
+    yield Row(place, content, rest, View(annotator_of(line.get("annotator")), stance, targets, passages, rank), comments)
 
 
 def _span(value: Any) -> tuple[int, int, str]:

@@ -1,6 +1,7 @@
 """The exchange formats by name, and the two ways."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,8 @@ def export_corpus(texts: Sequence[AnnotatedText], target: Path, name: str) -> No
     except OSError as error:
         raise CorpusError(f"{target} : impossible d'écrire ({error.strerror or error}).") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def import_corpus(source: Path, name: str) -> Imported:

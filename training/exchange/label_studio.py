@@ -14,9 +14,11 @@ from training.exchange.common import (
     annotator_of,
     comments_of,
     from_choices,
+    kept_field,
     parse_each,
     rest_of,
     rows_of_json,
+    take_rank,
     views_of,
 )
 
@@ -71,8 +73,8 @@ def _result(content: str, view: View) -> list[dict[str, Any]]:
     result.append({"id": "stance", **item("stance", "choices", {"choices": [view.stance]})})
     if view.targets:
         result.append({"id": "targets", **item("targets", "choices", {"choices": list(view.targets)})})
-    if view.annotator:
-        shown = json.dumps(dict(view.annotator), ensure_ascii=False)
+    if view.annotator or view.rank:
+        shown = json.dumps({**(view.annotator or {}), "annotation": view.rank}, ensure_ascii=False)
         result.append({"id": "annotator", **item("annotator", "textarea", {"text": [shown]})})
     return result
 
@@ -91,22 +93,28 @@ def _parse(place: str, task: dict[str, Any]) -> Iterable[Row]:
     annotations = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]
     if not annotations:
         raise CorpusError(f"{place} : aucune annotation.")
-    rest = data.get("vigie", {"id": str(task["id"])} if "id" in task else {})
+    rest = kept_field(data.get("vigie", {"id": str(task["id"])} if "id" in task else {}), place)
     for number, annotation in enumerate(annotations):
         choices: list[str] = []
         passages: list[tuple[int, int, str]] = []
         annotator: Any = annotation.get("completed_by")
+        rank = None
         for item in annotation["result"]:
-            value = item["value"]
+            value = item.get("value")
+            if value is None:  # a relation between regions, which says nothing here
+                continue
             if item["type"] == "labels":
                 passages += [(int(value["start"]), int(value["end"]), str(label)) for label in value["labels"]]
             elif item["type"] == "choices":
                 choices += map(str, value["choices"])
             elif item.get("from_name") == "annotator":
                 annotator = _name(value["text"])
+                if isinstance(annotator, dict):
+                    rank = take_rank(annotator)
+                    annotator = annotator or None
         stance, targets = from_choices(choices, place)
         comments = tuple(data.get("comments", ())) if number == 0 else ()
-        yield Row(place, data["text"], rest, View(annotator_of(annotator), stance, targets, tuple(passages)), comments)
+        yield Row(place, data["text"], rest, View(annotator_of(annotator), stance, targets, tuple(passages), rank), comments)
 
 
 def _name(value: Any) -> Any:

@@ -14,9 +14,11 @@ from training.exchange.common import (
     choices_of,
     comments_of,
     from_choices,
+    kept_field,
     parse_each,
     rest_of,
     rows_of_json,
+    take_rank,
     views_of,
 )
 
@@ -38,7 +40,7 @@ def dump(texts: Sequence[AnnotatedText], target: Path) -> None:
                     "_annotator_id": view.annotator["id"] if view.annotator else None,
                     "annotator": view.annotator,
                     "comments": comments_of(text) if number == 0 else [],
-                    "vigie": rest_of(text),
+                    "vigie": rest_of(text, view),
                 }
                 file.write(json.dumps(task, ensure_ascii=False) + "\n")
 
@@ -57,6 +59,10 @@ def _parse(place: str, task: dict[str, Any]) -> Iterable[Row]:
         raise CorpusError(f"{place} : tâche « {task['answer']} », laissée de côté.")
     passages = tuple((int(span["start"]), int(span["end"]), str(span["label"])) for span in task.get("spans", []))
     stance, targets = from_choices(task["accept"], place)
-    annotator = annotator_of(task.get("annotator") or task.get("_annotator_id"))
-    rest, comments = task.get("vigie", {}), tuple(task.get("comments", ()))
-    yield Row(place, task["text"], rest, View(annotator, stance, targets, passages), comments)
+    annotator, who = annotator_of(task.get("annotator")), task.get("_annotator_id")
+    if who is not None and (annotator is None or annotator["id"] != who):
+        # Somebody answered the task in Prodigy after it was exported.
+        annotator = annotator_of(who)
+    rest, comments = kept_field(task.get("vigie", {}), place), tuple(task.get("comments", ()))
+    rank = take_rank(rest)
+    yield Row(place, task["text"], rest, View(annotator, stance, targets, passages, rank), comments)

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from model.errors import CorpusError
 from training.corpus import AnnotatedText
-from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
+from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, take_rank, views_of
 
 _COLUMNS: Final = ("id", "text", "stance", "targets", "indicators", "annotator", "theme", "writer", "comments", "vigie")
 #: Spreadsheets in French write semicolons.
 _DELIMITERS: Final = (",", ";", "\t")
+_WIDEST_CELL: Final = 50_000_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
@@ -37,7 +38,7 @@ def dump(texts: Sequence[AnnotatedText], target: Path) -> None:
                     text.theme,
                     text.writer,
                     _json(comments_of(text) if number == 0 else []),
-                    _json(rest_of(text)),
+                    _json(rest_of(text, view)),
                 )
                 table.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
 
@@ -52,6 +53,7 @@ def load(source: Path) -> Iterator[Row | CorpusError]:
     Raises:
         CorpusError: the file cannot be read, or a column is missing.
     """
+    csv.field_size_limit(_WIDEST_CELL)
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -75,6 +77,8 @@ def _parse(place: str, cells: dict[str, Any]) -> Iterable[Row]:
         for passage in json.loads(row.get("indicators") or "[]")
     )
     rest = {**json.loads(row.get("vigie") or "{}"), "id": row["id"]}
+    rest |= {name: row[name] for name in ("theme", "writer") if row.get(name)}
+    rank = take_rank(rest)
     annotator = annotator_of(json.loads(row.get("annotator") or "null"))
-    view = View(annotator, row["stance"], tuple((row.get("targets") or "").split()), passages)
+    view = View(annotator, row["stance"], tuple((row.get("targets") or "").split()), passages, rank)
     yield Row(place, row["text"], rest, view, tuple(json.loads(row.get("comments") or "[]")))
