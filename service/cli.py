@@ -117,7 +117,7 @@ def _pass_suite(name: str, chosen: "Options", as_json: bool) -> None:
 
 
 def _passed(line: "SuiteLine") -> dict[str, object]:
-    return {"cases": line.cases.to_json(), "pairs": line.pairs.to_json()}
+    return {"cases": line.cases.to_json(), "pairs": line.pairs.to_json() if line.pairs.total else None}
 
 
 def main() -> None:
