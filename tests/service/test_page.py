@@ -77,7 +77,7 @@ def test_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Résultat")).to_be_visible()
-    assert page.evaluate("document.activeElement.id") == "titre-resultat"
+    expect(page.locator("#titre-resultat")).to_be_focused()
     expect(page.locator(".level")).to_contain_text("Niveau 3")
 
 
