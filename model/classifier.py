@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
+from model.attribution import word_scores
 from model.features import Passage, PassageFeatures, View
 from model.labels import INDICATOR_IDS, STANCE_IDS, TARGET_IDS
+from model.text import Span
 
 Array = NDArray[np.float64]
 
@@ -167,9 +169,10 @@ class Classifier(BaseEstimator):  # type: ignore[misc]
             found.append(WindowScores(logits, raw.sentences))
         return found
 
-    def score_clauses(self, passages: Sequence[Passage]) -> Array:
-        """Sentence-head logits of shape (len(passages), 12), for choosing the shortest sufficient passage."""
-        return self.sentence_heads.logits(passages)
+    def word_scores(self, passage: Passage, start: int, column: int) -> tuple[tuple[Span, ...], Array]:
+        """The words of a sentence that begins at `start`, and each one's part of an indicator's sentence logit."""
+        heads = self.sentence_heads
+        return word_scores(heads.features, heads.weights_[:, column], passage, start)
 
     def page(self, windows: Sequence[WindowScores]) -> Array:
         """Logits of a page of shape (19,): the highest of its windows, less the penalty for the number of windows.

@@ -8,6 +8,7 @@ import regex
 
 from model.tables import load_tables
 from model.text import Span, fold
+from model.wordings import WordingFinder, read_wordings
 
 CONTEXT_KINDS: Final = (
     "negation",
@@ -23,6 +24,9 @@ CONTEXT_KINDS: Final = (
     "recognised_care",
     "person_at_risk",
 )
+
+
+BROAD_CUES: Final = "cues-broad.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ def _patterns() -> tuple[tuple[tuple[str, regex.Pattern[str]], ...], tuple[tuple
     return cues, rules
 
 
+@cache
+def cue_finder() -> WordingFinder:
+    """The finder of the broad cues; TableError where their table is missing or malformed."""
+    return WordingFinder(read_wordings(BROAD_CUES, "cue", CONTEXT_KINDS))
+
+
 _UNMAKING: Final = frozenset({"negation", "condition", "question", "quotation", "reported_speech", "warning", "satire"})
 
 
@@ -73,6 +83,7 @@ def find_cues(text: str) -> list[Cue]:
         for match in pattern.finditer(folded)
         if match.end() > match.start()
     ]
+    found += [Cue(hit.label, hit.span) for hit in cue_finder().find(folded)]
     found.sort(key=lambda cue: (cue.kind, cue.span.start, cue.span.end))
     merged: list[Cue] = []
     for cue in found:

@@ -16,7 +16,7 @@ from stdnum.fr import siret
 
 from model.document import Document
 from model.tables import Title, load_tables
-from model.text import Span
+from model.text import Span, sentences
 
 _AMOUNT: Final = r"(?P<amount>\d{1,3}(?:[ .']\d{3}){1,3}(?!\d)|\d{1,7})(?:[,.](?:(?P<cents>\d{1,2})(?!\d)|-))?"
 _CURRENCIES: Final = {
@@ -56,6 +56,8 @@ _ADDRESS: Final = regex.compile(
     r"montée|esplanade)(?!\w)|(?i:cours|place)(?= (?:de la |de l'|du |des |de |d'|l')?\p{Lu}))"
     r"[^\n,;!?()]{2,60}(?:, ?\d{5} \p{Lu}[\p{L}' -]{1,40})?",
 )
+# A capitalised word after another word, or two capitalised words in a row, or a short line in capitals alone.
+_NAME_LIKE: Final = regex.compile(r"(?<=[\p{Ll}\d,'’(-][ ]?)\p{Lu}[\p{Ll}\p{Lu}]|\p{Lu}[\p{Ll}'-]*\.?[ ]\p{Lu}[\p{Ll}\p{Lu}]")
 _ABBREVIATION: Final = 4
 _LONG_RUN: Final = regex.compile(r"\S{60,}+")
 _NER_KINDS: Final = {"PER": "person", "LOC": "place"}
@@ -208,16 +210,21 @@ _NER_LOCK: Final = Lock()
 
 
 def _people(text: str) -> Iterator[Entity]:
-    nlp = _ner()
     # The tokenizer's cost is quadratic in the length of a run without white space, and no name is that long.
     calm = _LONG_RUN.sub(lambda run: " " * len(run.group()), text)
+    # A name has a capital that does not merely begin a sentence: sentences without one need no pipeline, and most have none.
+    chosen = [span for span in sentences(text) if _NAME_LIKE.search(calm, span.start, span.end)]
+    if not chosen:
+        return
+    nlp = _ner()
     with _NER_LOCK, nlp.memory_zone():
-        for entity in nlp(calm).ents:
-            kind = _NER_KINDS.get(entity.label_)
-            # The pipeline takes abbreviations in capitals (« RDV », « TTC ») for places.
-            short = len(entity.text) <= _ABBREVIATION and entity.text.isupper()
-            if kind and not short and any(character.isupper() for character in entity.text):
-                yield Entity(kind, Span(entity.start_char, entity.end_char))
+        for span, read in zip(chosen, nlp.pipe(calm[span.start : span.end] for span in chosen), strict=True):
+            for entity in read.ents:
+                kind = _NER_KINDS.get(entity.label_)
+                # The pipeline takes abbreviations in capitals (« RDV », « TTC ») for places.
+                short = len(entity.text) <= _ABBREVIATION and entity.text.isupper()
+                if kind and not short and any(character.isupper() for character in entity.text):
+                    yield Entity(kind, Span(span.start + entity.start_char, span.start + entity.end_char))
 
 
 @cache

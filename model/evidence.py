@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import regex
 
+from model.attribution import best_run
 from model.classifier import Classifier, WindowScores, probability
 from model.context import RuleHit
 from model.document import Document, Unit
-from model.features import View, view
+from model.features import Passage, View
 from model.labels import INDICATOR_IDS
-from model.text import Span, words_of
+from model.text import Span
 
 _MOST: Final = 3
 _MARGIN: Final = 1.5
 _SHORT: Final = 12
-_MOST_CLAUSES: Final = 8
-_WORD_COST: Final = 0.06
+_WORD_COST: Final = 0.08
+_LEAST: Final = 4
+_NEAR: Final = 2
 _CLAUSE: Final = regex.compile(r"[,:()\"«»]| - | (?=(?:et|mais|car|ou|pour|afin|parce|puis|donc)\b)")
 
 
@@ -45,7 +46,7 @@ def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: 
     """At least one passage for an indicator, at most three, in the order of the text.
 
     The sentences with the highest sentence score are taken, within 1.5 logits of the best; a rule of the indicator that
-    fires inside one gives the words, else the clauses of the sentence compete and the shortest good one wins.
+    fires inside one gives the words, else the words that bear most of its score are shown.
     """
     column = INDICATOR_IDS.index(label)
     ranked = [
@@ -72,7 +73,9 @@ def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: 
         if rule:
             passage = Shown(_widened(rule.span, unit, windows[number].document.text), score, rule.rule)
         else:
-            passage = Shown(_shortest(classifier, windows[number].document, unit, column), score, None)
+            passage = Shown(
+                _shortest(classifier, windows[number].document, unit, windows[number].view.sentences[row], column), score, None
+            )
         if not any(passage.span.overlaps(other.span) for other in shown):
             shown.append(passage)
     return sorted(shown, key=lambda passage: (passage.span.start, passage.span.end))
@@ -88,44 +91,23 @@ def _widened(span: Span, unit: Unit, text: str) -> Span:
     return Span(start, end)
 
 
-def _clauses(text: str, unit: Unit) -> list[Span]:
-    edges = [unit.span.start]
-    edges += [found.end() for found in _CLAUSE.finditer(text, unit.span.start, unit.span.end)]
-    edges = sorted({*edges, unit.span.end})
-    spans = [Span(start, end) for start, end in pairwise(edges)]
-    return [span for span in spans if words_of(text[span.start : span.end])]
-
-
-def _shortest(classifier: Classifier, document: Document, unit: Unit, column: int) -> Span:
-    """The run of clauses with the best sentence logit less a cost for each word; the sentence itself competes."""
+def _shortest(classifier: Classifier, document: Document, unit: Unit, passage: Passage, column: int) -> Span:
+    """The run of words that bears most of the sentence's logit, less a cost for each word, completed to a near clause edge."""
     text = document.text
-    if len(words_of(text[unit.span.start : unit.span.end])) <= _SHORT:
+    words, scores = classifier.word_scores(passage, unit.span.start, column)
+    if len(words) <= _SHORT:
         return unit.span
-    clauses = _clauses(text, unit)[:_MOST_CLAUSES]
-    runs = [Span(clauses[first].start, clauses[last].end) for first in range(len(clauses)) for last in range(first, len(clauses))]
-    runs = [run for run in runs if len(words_of(text[run.start : run.end])) >= 3] or [unit.span]
-    if unit.span not in runs:
-        runs.append(unit.span)
-    first_token = unit.first
-    pieces = []
-    for run in runs:
-        inside = [i for i in range(first_token, unit.after) if run.start <= document.tokens[i].span.start < run.end]
-        pieces.append(Unit(run, inside[0], inside[-1] + 1) if inside else Unit(run, first_token, first_token))
-    passages = [view(_only(document, piece)).sentences[0] for piece in pieces]
-    logits = classifier.score_clauses(passages)[:, column]
-    costs = np.asarray([len(words_of(text[run.start : run.end])) for run in runs]) * _WORD_COST
-    return _trimmed(runs[int(np.argmax(np.round(logits - costs, 6)))], text)
-
-
-def _only(document: Document, unit: Unit) -> Document:
-    chosen = [i for i, hit in enumerate(document.hits) if unit.first <= hit.first < unit.after]
-    return Document(
-        document.clean,
-        document.tokens,
-        (unit,),
-        tuple(document.hits[i] for i in chosen),
-        frozenset(new for new, old in enumerate(chosen) if old in document.negated),
-    )
+    first, after = best_run(scores, _WORD_COST, _LEAST)
+    edges = {unit.span.start, unit.span.end} | {found.end() for found in _CLAUSE.finditer(text, unit.span.start, unit.span.end)}
+    for earlier in range(max(0, first - _NEAR), first):
+        if words[earlier].start in edges:
+            first = earlier
+            break
+    for later in range(min(len(words), after + _NEAR), after, -1):
+        if any(words[later - 1].end <= edge <= (words[later].start if later < len(words) else unit.span.end) for edge in edges):
+            after = later
+            break
+    return _trimmed(Span(words[first].start, words[after - 1].end), text)
 
 
 def _trimmed(span: Span, text: str) -> Span:

@@ -4,8 +4,9 @@ The word classes come from data tables. Pairs of classes within one sentence say
 cure said of a grave illness, a treatment to be stopped, a training sold to the reader.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -20,22 +21,36 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MaxAbsScaler
 
+from model.concepts import concepts
 from model.context import find_cues, find_rules, foldable
 from model.document import Document, Unit
 from model.encoder import encode
 from model.phrases import Hit
+from model.signals import find_signals
 from model.tables import load_tables
+from model.text import Span, fold
+from model.wordings import WordingHit
 
 _LEXICON: Final = "lexicon."
+_STOP: Final = "."
+#: The longest run of concepts that is a feature.
+LONGEST_RUN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text or a sentence as the classifier sees it: folded text, counts of classes, and a vector of shape (512,)."""
+    """A text or a sentence as the classifier sees it.
+
+    Folded text, stream of concepts (`model.concepts`), counts of classes, and a vector of shape (512,). A sentence also knows
+    where in the clean text each concept stands (`places`) and each class is seen (`marks`).
+    """
 
     folded: str
+    concepts: tuple[str, ...]
     classes: Mapping[str, float]
     vector: NDArray[np.float32]
+    places: tuple[Span, ...] = ()
+    marks: tuple[tuple[str, Span], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +90,23 @@ def classes_of(hit: Hit) -> tuple[str, ...]:
 def view(document: Document) -> View:
     """What the classifier sees of a document (or of a window of it); encodes its sentences in one call."""
     texts = [document.unit_text(unit) for unit in document.units] or [document.text]
-    vectors = encode(texts)
-    hits: list[list[tuple[Hit, bool]]] = [[] for _ in document.units]
-    cursor = 0
-    for index, hit in enumerate(document.hits):
-        while cursor < len(document.units) and document.units[cursor].after <= hit.first:
-            cursor += 1
-        if cursor < len(document.units) and document.units[cursor].first <= hit.first:
-            hits[cursor].append((hit, index in document.negated))
-    counts = [_sentence_classes(text, found) for text, found in zip(texts, hits, strict=False)]
+    # Folded, so that capitals and missing accents change nothing: measured on unseen writers, that costs no precision.
+    vectors = encode([fold(text) for text in texts])
+    seen = _seen(document)
+    counts = [_sentence_classes(text, found) for text, found in zip(texts, seen, strict=False)]
+    streams = [concepts(document, unit, found.hits, classes_of) for unit, found in zip(document.units, seen, strict=True)]
+    offset = document.units[0].span.start if document.units else 0
+    marks = [_marks(found, offset) for found in seen]
     passages = tuple(
-        Passage(foldable(text), _damped(count), vector) for text, count, vector in zip(texts, counts, vectors, strict=False)
+        Passage(foldable(text), stream[0], _damped(count), vector, stream[1], mark)
+        for text, stream, count, vector, mark in zip(texts, streams, counts, vectors, marks, strict=False)
     )
-    whole = document.span_text()
     total: Counter[str] = Counter()
     for count in counts:
         total.update(count)
     total["length"] = len(texts)
-    return View(Passage(foldable(whole), _damped(total), _pooled(vectors)), passages, document.units)
+    stream = tuple(concept for found in streams for concept in (*found[0], _STOP))
+    return View(Passage(foldable(document.span_text()), stream, _damped(total), _pooled(vectors)), passages, document.units)
 
 
 def _pooled(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -105,27 +119,73 @@ def _damped(counts: Mapping[str, float]) -> dict[str, float]:
     return {name: log1p(value) for name, value in sorted(counts.items()) if value}
 
 
-def _sentence_classes(text: str, hits: Iterable[tuple[Hit, bool]]) -> Counter[str]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What tables find in one unit: hits with whether each is negated, signals, kinds of cues, indicators of rules."""
+
+    hits: list[tuple[Hit, bool]]
+    signals: list[WordingHit]
+    cues: set[str]
+    rules: set[str]
+
+
+def _seen(document: Document) -> list[_Seen]:
+    """What tables find in each unit; the text is searched once, and a find belongs to the unit in which it begins."""
+    dealt = [_Seen([], [], set(), set()) for _ in document.units]
+    if not dealt:
+        return dealt
+    first = document.units[0].span.start
+    starts = [unit.span.start - first for unit in document.units]
+    whole = document.span_text()
+    for index, hit in enumerate(document.hits):
+        dealt[max(0, bisect_right(starts, hit.span.start - first) - 1)].hits.append((hit, index in document.negated))
+    for signal in find_signals(foldable(whole)):
+        dealt[max(0, bisect_right(starts, signal.span.start) - 1)].signals.append(signal)
+    for cue in find_cues(whole):
+        dealt[max(0, bisect_right(starts, cue.span.start) - 1)].cues.add(cue.kind)
+    for rule in find_rules(whole):
+        dealt[max(0, bisect_right(starts, rule.span.start) - 1)].rules.add(rule.label)
+    return dealt
+
+
+def _marks(seen: _Seen, offset: int) -> tuple[tuple[str, Span], ...]:
+    """Where the classes of a sentence are seen: name and range in the clean text."""
+    found = [(f"not {name}" if negated else name, hit.span) for hit, negated in seen.hits for name in classes_of(hit)]
+    for hit in seen.signals:
+        span = Span(hit.span.start + offset, hit.span.end + offset)
+        found += [(f"signal {hit.id}", span), (f"{hit.strength} {hit.label}", span)]
+    return tuple(found)
+
+
+def _sentence_classes(text: str, seen: _Seen) -> Counter[str]:
     counts: Counter[str] = Counter()
     affirmed: set[str] = set()
-    for hit, negated in hits:
+    for hit, negated in seen.hits:
         for name in classes_of(hit):
             counts[f"not {name}" if negated else name] += 1
             if not negated:
                 affirmed.add(name)
     counts.update(f"{one} & {other}" for one, other in combinations(sorted(affirmed), 2))
-    counts.update({f"cue {kind}" for kind in {cue.kind for cue in find_cues(text)}})
-    counts.update({f"rule {label}" for label in {hit.label for hit in find_rules(text)}})
+    counts.update({f"cue {kind}" for kind in seen.cues})
+    counts.update({f"rule {label}" for label in seen.rules})
+    counts.update({f"signal {hit.id}" for hit in seen.signals})
+    counts.update({f"{hit.strength} {hit.label}" for hit in seen.signals})
     counts["?"] += text.count("?")
     counts["!"] += text.count("!")
-    counts["caps"] += sum(1 for word in text.split() if len(word) > 3 and word.isupper())
     return counts
 
 
-class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turns passages into one sparse matrix: word 1-2-grams, character 3-5-grams, classes, sentence vector.
+def _concept_sequences(stream: Sequence[str]) -> list[str]:
+    """All runs of one to four concepts."""
+    return [
+        " ".join(stream[first : first + size]) for size in range(1, LONGEST_RUN + 1) for first in range(len(stream) - size + 1)
+    ]
 
-    Parameters are the weights of the four blocks (0 leaves a block out) and the least number of passages that a
+
+class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Turns passages into one sparse matrix: word 1-2-grams, character 3-5-grams, concept 1-4-grams, classes, sentence vector.
+
+    Parameters are the weights of the five blocks (0 leaves a block out) and the least number of passages that a
     word (or character) sequence must occur in.
     """
 
@@ -133,12 +193,14 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self,
         word_weight: float = 1.0,
         character_weight: float = 1.0,
+        concept_weight: float = 1.0,
         class_weight: float = 1.0,
         vector_weight: float = 1.0,
         min_passages: int = 2,
     ) -> None:
         self.word_weight = word_weight
         self.character_weight = character_weight
+        self.concept_weight = concept_weight
         self.class_weight = class_weight
         self.vector_weight = vector_weight
         self.min_passages = min_passages
@@ -163,6 +225,9 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             analyzer="char_wb", ngram_range=(3, 5), min_df=self.min_passages + 1, max_features=60_000,
             sublinear_tf=True, dtype=np.float32,
         ).fit(texts)  # fmt: skip
+        self.concepts_ = TfidfVectorizer(
+            analyzer=_concept_sequences, min_df=self.min_passages + 1, sublinear_tf=True, dtype=np.float32
+        ).fit([passage.concepts for passage in passages])
         self.classes_ = DictVectorizer(dtype=np.float32).fit([passage.classes for passage in passages])
         self.scale_ = MaxAbsScaler().fit(self.classes_.transform([passage.classes for passage in passages]))
         return self
@@ -177,7 +242,13 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         blocks = (
             self.words_.transform(texts) * np.float32(self.word_weight),
             self.characters_.transform(texts) * np.float32(self.character_weight),
+            self.concepts_.transform([passage.concepts for passage in passages]) * np.float32(self.concept_weight),
             classes * np.float32(self.class_weight),
             csr_matrix(vectors * np.float32(self.vector_weight)),
         )
         return csr_matrix(hstack(blocks, format="csr", dtype=np.float32))
+
+    def blocks(self) -> tuple[int, int, int, int, int]:
+        """The first column of each block: words, characters, concepts, classes, vector."""
+        sizes = [len(found.vocabulary_) for found in (self.words_, self.characters_, self.concepts_, self.classes_)]
+        return (0, sizes[0], sum(sizes[:2]), sum(sizes[:3]), sum(sizes))

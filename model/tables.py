@@ -19,7 +19,14 @@ TABLE_FILES: Final = (
     "titles.toml",
     "lexicon.toml",
     "cues.toml",
+    "cues-broad.toml",
     "rules.toml",
+    "signals-cure.toml",
+    "signals-medicine.toml",
+    "signals-belief.toml",
+    "signals-hold.toml",
+    "signals-stance.toml",
+    "words.txt",
 )
 
 

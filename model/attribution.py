@@ -1,0 +1,140 @@
+"""Which words of a sentence bear a linear head's score: each feature's part of the logit, shared among the words it is seen in.
+
+For a linear model the parts add up to the logit exactly, less the intercept and the sentence vector, which has no place.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from model.features import LONGEST_RUN, Passage, PassageFeatures
+from model.text import Span
+
+Array = NDArray[np.float64]
+
+_WORD: Final = regex.compile(r"[^\W_]+")
+_CHUNK: Final = regex.compile(r"\S+")
+
+
+def word_scores(
+    features: PassageFeatures, weights: NDArray[np.float32], passage: Passage, start: int
+) -> tuple[tuple[Span, ...], Array]:
+    """The words of a sentence and each one's part of the logit.
+
+    Args:
+        features: the fitted features of the head.
+        weights: of shape (features,), the head's weights.
+        passage: the sentence.
+        start: where it begins in the clean text.
+
+    Returns:
+        ranges of the n words in the clean text, and an array of shape (n,).
+    """
+    words = [(match.group(), Span(match.start() + start, match.end() + start)) for match in _WORD.finditer(passage.folded)]
+    scores = np.zeros(len(words))
+    if not words:
+        return (), scores
+    parts = _parts(features.transform([passage]), weights)
+    blocks = features.blocks()
+    _share_words(parts, features, blocks[0], [word for word, _ in words], scores)
+    spans = tuple(span for _, span in words)
+    _share_characters(parts, features, blocks[1], passage, spans, scores)
+    for index, places in _concept_places(features, passage):
+        _share(parts.get(blocks[2] + index, 0.0), places, spans, scores)
+    for index, places in _class_places(features, passage):
+        _share(parts.get(blocks[3] + index, 0.0), places, spans, scores)
+    return spans, scores
+
+
+def _parts(row: csr_matrix, weights: NDArray[np.float32]) -> dict[int, float]:
+    return {int(column): float(value * weights[column]) for column, value in zip(row.indices, row.data, strict=True)}
+
+
+def _share_words(parts: dict[int, float], features: PassageFeatures, first: int, words: Sequence[str], scores: Array) -> None:
+    known = features.words_.vocabulary_
+    seen: dict[str, list[int]] = defaultdict(list)
+    for place, word in enumerate(words):
+        seen[word].append(place)
+        if place:
+            seen[f"{words[place - 1]} {word}"] += [place - 1, place]
+    for sequence, places in seen.items():
+        part = parts.get(first + known[sequence], 0.0) if sequence in known else 0.0
+        for place in places:
+            scores[place] += part / len(places)
+
+
+def _share_characters(
+    parts: dict[int, float], features: PassageFeatures, first: int, passage: Passage, spans: Sequence[Span], scores: Array
+) -> None:
+    known = features.characters_.vocabulary_
+    analyse = features.characters_.build_analyzer()
+    start = spans[0].start - next(_WORD.finditer(passage.folded)).start()
+    chunks = [
+        (Span(match.start() + start, match.end() + start), analyse(match.group())) for match in _CHUNK.finditer(passage.folded)
+    ]
+    total = Counter(run for _, runs in chunks for run in runs)
+    for chunk, runs in chunks:
+        part = sum(parts.get(first + known[run], 0.0) / total[run] for run in runs if run in known)
+        # Punctuation standing alone goes to the nearest word.
+        touched = [index for index, word in enumerate(spans) if word.overlaps(chunk)] or [
+            min(range(len(spans)), key=lambda index: abs(spans[index].start - chunk.start))
+        ]
+        for index in touched:
+            scores[index] += part / len(touched)
+
+
+def _concept_places(features: PassageFeatures, passage: Passage) -> Iterator[tuple[int, list[Span]]]:
+    known = features.concepts_.vocabulary_
+    seen: dict[int, list[Span]] = defaultdict(list)
+    for size in range(1, LONGEST_RUN + 1):
+        for first in range(len(passage.concepts) - size + 1):
+            index = known.get(" ".join(passage.concepts[first : first + size]))
+            if index is not None:
+                seen[index] += passage.places[first : first + size]
+    yield from seen.items()
+
+
+def _class_places(features: PassageFeatures, passage: Passage) -> Iterator[tuple[int, list[Span]]]:
+    known = features.classes_.vocabulary_
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for name, span in passage.marks:
+        spans[name].append(span)
+    for name in passage.classes:
+        places = [span for part in name.split(" & ") for span in spans.get(part, ())]
+        if places and name in known:
+            yield known[name], places
+
+
+def _share(part: float, places: Sequence[Span], words: Sequence[Span], scores: Array) -> None:
+    """Share a part equally among the words that its places touch, each place counting the same."""
+    if not part:
+        return
+    for place in places:
+        touched = [index for index, word in enumerate(words) if word.overlaps(place)]
+        # A comma or a question mark is no word: the one before it bears its part.
+        touched = touched or [max((index for index, word in enumerate(words) if word.start < place.start), default=0)]
+        for index in touched:
+            scores[index] += part / len(places) / len(touched)
+
+
+def best_run(scores: Array, cost: float, least: int) -> tuple[int, int]:
+    """The run of at least `least` words with the highest sum of scores less `cost` a word: first index, index after the last.
+
+    All words when there are fewer than `least`. Ties go to the earliest, then the shortest run.
+    """
+    count = len(scores)
+    if count <= least:
+        return 0, count
+    sums = np.concatenate([[0.0], np.cumsum(scores - cost)])
+    best, chosen = -np.inf, (0, least)
+    for after in range(least, count + 1):
+        first = int(np.argmin(sums[: after - least + 1]))
+        value = round(float(sums[after] - sums[first]), 6)
+        if value > best:
+            best, chosen = value, (first, after)
+    return chosen

@@ -1,0 +1,158 @@
+"""Broad wordings: patterns with slots for word classes, tried only on texts that hold one of their anchors.
+
+Hundreds of them cost little, since most texts hold few anchors, and patterns are compiled at their first use.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import regex
+
+from model.errors import TableError
+from model.tables import Tables, load_tables
+from model.text import Span, fold
+
+_SLOT: Final = regex.compile(r"\{([a-z][a-z_0-9]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A wording that speaks for `label`, with how strongly where its table says so.
+
+    `anchors` are folded substrings, one of which any match holds; `slots` gives the words of the slots of `pattern`;
+    `example` is matched, `counter` is a near-miss.
+    """
+
+    id: str
+    label: str
+    strength: str
+    anchors: tuple[str, ...]
+    pattern: str
+    slots: Mapping[str, list[str]]
+    example: str
+    counter: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordingHit:
+    """A wording found: its identifier, label and strength, and its range in the text."""
+
+    id: str
+    label: str
+    strength: str
+    span: Span
+
+
+@cache
+def shared_slots() -> Mapping[str, list[str]]:
+    """The slots that every table may use, from the data tables: folded words and phrases, sorted."""
+    return _folded(_shared(load_tables()))
+
+
+def _shared(tables: Tables) -> dict[str, Sequence[str]]:
+    slots: dict[str, Sequence[str]] = {
+        "illness": [v for entry in tables.conditions if entry.lasting or entry.grave for v in entry.variants],
+        "grave": [v for entry in tables.conditions if entry.grave for v in entry.variants],
+        "condition": [v for entry in tables.conditions for v in entry.variants],
+        "minor": [v for entry in tables.audiences if entry.minor for v in entry.variants],
+        "fragile": [v for entry in tables.audiences if entry.fragile for v in entry.variants],
+        "practice": [v for entry in tables.practices for v in entry.variants],
+        "title_regulated": [v for entry in tables.titles if entry.status != "unregulated" for v in entry.variants],
+        "title_unregulated": [v for entry in tables.titles if entry.status == "unregulated" for v in entry.variants],
+    }
+    return slots | dict(tables.lexicon)
+
+
+def _folded(slots: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: sorted({fold(word).replace("*", "") for word in words}) for name, words in slots.items()}
+
+
+def read_wordings(name: str, key: str, labels: Sequence[str], strengths: Sequence[str] = ("",)) -> list[Wording]:
+    """The wordings of one table file of the package, in order.
+
+    Args:
+        name: the file; it holds `[slots]` and rows `[[key]]`.
+        key: what a row is called there.
+        labels: what a row's `label` (or `kind`) may be.
+        strengths: what a row's `strength` may be.
+
+    Raises:
+        TableError: the file is missing or is not TOML, or a row is malformed; the message names file and row.
+    """
+    try:
+        table = tomllib.loads(resources.files("model").joinpath("data", name).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TableError(f"Table {name} : illisible ({error}).") from error
+    slots = {**shared_slots(), **_folded(table.get("slots", {}))}
+    return [_row(name, number, row, slots, labels, strengths) for number, row in enumerate(table.get(key, []), start=1)]
+
+
+def _row(
+    name: str,
+    number: int,
+    row: Mapping[str, Any],
+    slots: Mapping[str, list[str]],
+    labels: Sequence[str],
+    strengths: Sequence[str],
+) -> Wording:
+    label, strength = row.get("label", row.get("kind")), row.get("strength", "")
+    found = row.get("id") or f"{label}-{number}"
+    for field in ("pattern", "example", "counter"):
+        if not isinstance(row.get(field), str) or not row[field]:
+            raise TableError(f"Table {name}, ligne {found} : le champ « {field} » (texte) est attendu.")
+    anchors = tuple(fold(word) for word in row.get("anchors", ()))
+    if not anchors or not all(anchors):
+        raise TableError(f"Table {name}, ligne {found} : au moins une ancre est attendue.")
+    if label not in labels or strength not in strengths:
+        raise TableError(f"Table {name}, ligne {found} : étiquette {label!r} ou force {strength!r} inconnue.")
+    used = set(_SLOT.findall(row["pattern"]))
+    if used - set(slots):
+        raise TableError(f"Table {name}, ligne {found} : classe de mots inconnue {sorted(used - set(slots))}.")
+    words = {slot: slots[slot] for slot in used}
+    return Wording(found, str(label), strength, anchors, row["pattern"], words, row["example"], row["counter"])
+
+
+class WordingFinder:
+    """Finds the wordings of a list in a text."""
+
+    def __init__(self, wordings: Sequence[Wording]) -> None:
+        """Index wordings by anchor; TableError where two share an identifier."""
+        twice = len(wordings) - len({wording.id for wording in wordings})
+        if twice:
+            raise TableError(f"Tournures : {twice} identifiant(s) donné(s) deux fois.")
+        self.wordings = tuple(wordings)
+        self._index: dict[str, list[int]] = {}
+        for number, wording in enumerate(wordings):
+            for anchor in wording.anchors:
+                self._index.setdefault(anchor, []).append(number)
+        self._patterns: dict[int, regex.Pattern[str]] = {}
+
+    def find(self, folded: str) -> list[WordingHit]:
+        """The wordings of a folded text (lower case, no accents, no line break), sorted by position."""
+        chosen = sorted({number for anchor, numbers in self._index.items() if anchor in folded for number in numbers})
+        hits = [
+            WordingHit(self.wordings[number].id, self.wordings[number].label, self.wordings[number].strength, Span(*match.span()))
+            for number in chosen
+            for match in self._pattern(number).finditer(folded)
+            if match.end() > match.start()
+        ]
+        return sorted(hits, key=lambda hit: (hit.span.start, hit.span.end, hit.id))
+
+    def _pattern(self, number: int) -> regex.Pattern[str]:
+        if number not in self._patterns:
+            self._patterns[number] = _compiled(self.wordings[number])
+        return self._patterns[number]
+
+
+def _compiled(wording: Wording) -> regex.Pattern[str]:
+    # The first letter is looked at before the set of words is.
+    heads = {slot: "".join(sorted({regex.escape(word[0]) for word in words})) for slot, words in wording.slots.items()}
+    pattern = _SLOT.sub(lambda slot: rf"(?<!\w)(?=[{heads[slot[1]]}])\L<{slot[1]}>(?!\w)", wording.pattern)
+    try:
+        return regex.compile(pattern, **dict[str, Any](wording.slots))
+    except regex.error as error:
+        raise TableError(f"Tournure {wording.id} : motif illisible ({error}).") from error
