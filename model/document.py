@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from model.phrases import Hit, PhraseFinder, Token, tokenize
-from model.tables import Tables, load_tables
+from model.evasion import undo
+from model.phrases import Hit, PhraseFinder, Token
+from model.tables import load_tables
 from model.text import CleanText, Span, clean, sentences
+from model.words import table_phrases
 
 _HOMONYM_DISTANCE: Final = 6
 _NEGATION_BEFORE: Final = 4
@@ -71,7 +73,7 @@ class Document:
 @cache
 def _finder() -> tuple[PhraseFinder, dict[tuple[str, str], PhraseFinder]]:
     tables = load_tables()
-    finder = PhraseFinder(_phrases(tables))
+    finder = PhraseFinder(table_phrases(tables))
     homonyms: dict[tuple[str, str], PhraseFinder] = {}
     for table, entries in (("practice", tables.practices), ("condition", tables.conditions)):
         for entry in entries:
@@ -80,19 +82,9 @@ def _finder() -> tuple[PhraseFinder, dict[tuple[str, str], PhraseFinder]]:
     return finder, homonyms
 
 
-def _phrases(tables: Tables) -> list[tuple[str, str, str]]:
-    phrases = [("practice", entry.id, variant) for entry in tables.practices for variant in entry.variants]
-    phrases += [("condition", entry.id, variant) for entry in tables.conditions for variant in entry.variants]
-    phrases += [("audience", entry.id, variant) for entry in tables.audiences for variant in entry.variants]
-    phrases += [("title", entry.id, variant) for entry in tables.titles for variant in entry.variants]
-    phrases += [(f"lexicon.{name}", name, word) for name, words in tables.lexicon.items() for word in words]
-    return phrases
-
-
 def read_document(raw: str) -> Document:
-    """Read a raw text: clean it, cut it into units and tokens, and find all table entries (homonyms left out)."""
-    cleaned = clean(raw)
-    tokens = tokenize(cleaned.text)
+    """Read a raw text: clean it, undo evasive spellings, cut it, and find all table entries (homonyms left out)."""
+    cleaned, tokens = undo(clean(raw))
     finder, homonyms = _finder()
     hits = [hit for hit in finder.find(tokens) if not _is_homonym(hit, tokens, homonyms)]
     negated = frozenset(i for i, hit in enumerate(hits) if _is_negated(hit, tokens, cleaned.text))

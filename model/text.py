@@ -30,6 +30,7 @@ _TOKEN: Final = regex.compile(
       | (?P<block><(?P<tag>script|style)\b[^<>]{0,500}>(?:(?!</(?P=tag)).){0,3000}+</(?P=tag)\s{0,9}>)
       | (?P<comment><!--(?:(?!-->).){0,1500}+-->)
       | (?P<break><(?:br|/?p|/?div|/?li|/?tr|/?h[1-6]|/?ul|/?ol|hr)\b[^<>]{0,500}>)
+      | (?P<inline>(?<=\p{L})</?(?:b|i|u|s|em|strong|span|font|mark|small|big|sub|sup|tt|wbr)\b[^<>]{0,500}>(?=\p{Ll}))
       | (?P<html></?[a-zA-Z][a-zA-Z0-9]{0,15}(?:\s[^<>]{0,1000})?/?>|<![a-zA-Z][^<>]{0,200}>)
       | (?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});)
       | (?P<newline>\r\n?|[\n\x0b\x0c\x85\u2028\u2029])
@@ -162,7 +163,7 @@ def _clean_once(raw: str) -> CleanText:
         elif kind == "entity":
             decoded = html.unescape(found.group())
             put(_fold_same(decoded) if decoded != found.group() else decoded, start, end)
-        elif kind == "nothing":
+        elif kind in ("nothing", "inline"):
             continue
         else:
             put(_fold_same(found.group()), start, end)

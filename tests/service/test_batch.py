@@ -138,6 +138,37 @@ def test_batch_of_n_is_n_singles(tmp_path: Path, artefacts: Path, analyser: Anal
     assert read_output(tmp_path / "out.jsonl") == expected
 
 
+VARIED = [
+    ("a", OFFER),
+    ("b", HARMLESS),
+    ("c", "Je gu3ris le c a n c e r et la fibromialgie, arr<b>êtez</b> la chim1o."),
+    ("d", "Le reiki ne remplace pas votre médecin, il vous accompagne avec douceur."),
+    ("e", ""),
+    ("f", " ".join([HARMLESS] * 60 + [OFFER])),
+    ("g", "GUERISON GARANTIE DU CANCER EN 21 JOURS"),
+]
+
+
+def test_the_order_of_rows_and_their_neighbours_change_nothing(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
+    expected = {id: analyser.predict(text, id=id).model_dump(mode="json") for id, text in VARIED}
+    for number, rows in enumerate((VARIED, VARIED[::-1], VARIED[3:] + VARIED[:3], VARIED[2:3])):
+        output = tmp_path / f"{number}.jsonl"
+        run(job(write_input(tmp_path / f"in{number}.jsonl", rows), output, artefacts), analyser=analyser)
+        assert read_output(output) == [expected[id] for id, _ in rows]
+
+
+def test_another_process_with_more_threads_says_the_same(
+    tmp_path: Path, artefacts: Path, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in (("OMP_NUM_THREADS", "2"), ("OPENBLAS_NUM_THREADS", "2"), ("PYTHONHASHSEED", "7")):
+        monkeypatch.setenv(variable, value)
+    source = write_input(tmp_path / "in.jsonl", VARIED)
+    done = vigie("score", str(source), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", artefacts=artefacts)
+    assert done.returncode == 0, done.stderr
+    expected = [analyser.predict(text, id=id).model_dump(mode="json") for id, text in VARIED]
+    assert read_output(tmp_path / "out.jsonl") == expected
+
+
 def test_messy_listings_go_through_to_all_four_formats(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
     """Three hundred listings as a scraper exports them: each row is answered, in order, in each format."""
     with LISTINGS.open(encoding="utf-8", newline="") as source:
