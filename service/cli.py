@@ -1,5 +1,6 @@
 """The `vigie` command: the verbs of `service.commands`, and those that learn, measure and count, which need `training`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,12 @@ import typer
 from model.errors import VigieError
 from service import terminal
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
+from service.compare_command import compare
 from service.corpus_commands import corpus_app
 from service.settings import load_settings
 
 app.add_typer(corpus_app, name="corpus")
+app.command()(compare)
 
 if TYPE_CHECKING:
     from model.analyser import Options
@@ -58,10 +61,23 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Fichier ou dossier annoté.")] = Path("data/annotated"),
     split: Annotated[str, typer.Option(help="Partie à mesurer : train, dev, test ou all.")] = "test",
     suite: Annotated[str | None, typer.Option(help="Suite de cas à passer à la place : derivecheck, regressions…")] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Récrire les cas de la suite (derivecheck sinon) et compter ceux qui se gâtent.")
+    ] = False,
+    context: Annotated[
+        bool, typer.Option("--context", help="Mesurer plutôt les indices de contexte : négation, citation, mise en garde…")
+    ] = False,
+    sample: Annotated[int | None, typer.Option(min=1, help="Avec --robustness : combien de cas tirer (tous sinon).")] = None,
     operating_point: PointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mesure le modèle qui sert sur des textes annotés, ou sur une suite de cas."""
+    if robustness:
+        _disguise_suite(suite or "derivecheck", data, sample, options(operating_point, None), as_json)
+        return
+    if context:
+        _measure_context(as_json)
+        return
     if suite is not None:
         _pass_suite(suite, options(operating_point, None), as_json)
         return
@@ -76,7 +92,8 @@ def evaluate(
     chosen = texts if split == "all" else of_split(texts, split)
     if not chosen:
         raise VigieError(f"{data} : aucun texte de la partie « {split} ».")
-    chosen_options = options(operating_point, None)
+    # Calibration is measured at the base rate that the scores assume, whatever the setting.
+    chosen_options = replace(options(operating_point, None), prior=None)
     analyser = Analyser.load(load_settings().model_dir)
     with terminal.progress_bar() as bar:
         predictions = predict_all(analyser, chosen, lambda done, total: bar("Mesure", done, total), chosen_options)
@@ -114,6 +131,43 @@ def _pass_suite(name: str, chosen: "Options", as_json: bool) -> None:
     for part in terminal.suite(f"{name}, modèle {analyser.artefact.version}, point {chosen.operating_point}", found):
         shown.print(part)
         shown.print()
+
+
+def _measure_context(as_json: bool) -> None:
+    from training.context_suite import load_context_cases, measure_context
+
+    lines = measure_context(load_context_cases())
+    if as_json:
+        print_json(
+            {line.kind: {part: getattr(line, part).to_json() for part in ("recall", "precision", "alarms")} for line in lines}
+        )
+        return
+    terminal.console().print(terminal.context(lines))
+
+
+def _disguise_suite(name: str, data: Path, count: int | None, chosen: "Options", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from model.analyser import Analyser
+    from training import robustness
+    from training.corpus import load_corpus
+    from training.suite import check_frozen, load_suite, suite_path
+
+    check_frozen(suite_path(name))
+    cases = load_suite(suite_path(name))
+    if count is not None:
+        cases = robustness.sample(cases, count)
+    analyser = Analyser.load(load_settings().model_dir)
+    with terminal.progress_bar() as bar:
+        found = robustness.measure(analyser, cases, robustness.changes(load_corpus(data)), chosen, progress=bar)
+    version, point = analyser.artefact.version, chosen.operating_point
+    if as_json:
+        outcomes = [asdict(outcome) | {"turned": outcome.turned.to_json()} for outcome in found]
+        print_json({"suite": name, "model_version": version, "operating_point": point, "robustness": outcomes})
+        return
+    title = f"{name}, modèle {version}, point {point} : cas justes qui se gâtent"
+    header = ("récriture", "cas", "part [IC 95 %]")
+    terminal.console().print(terminal.table(title, header, [outcome.row() for outcome in found]))
 
 
 def _passed(line: "SuiteLine") -> dict[str, object]:

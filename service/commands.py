@@ -41,7 +41,8 @@ PointOption = Annotated[
     ),
 ]
 PriorOption = Annotated[
-    float | None, typer.Option("--prior", help="Fréquence de base à supposer pour le score de risque (entre 0 et 1).")
+    float | None,
+    typer.Option("--prior", help="Fréquence de base à supposer pour le score de risque, entre 0 et 1 (VIGIE_PRIOR sinon)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Écrire du JSON.")]
 
@@ -57,7 +58,7 @@ def options(point: str | None, prior: float | None) -> "Options":
     from model.analyser import Options
 
     chosen: OperatingPointName = point  # type: ignore[assignment]
-    return Options(chosen, prior, load_settings().max_characters)
+    return Options(chosen, load_settings().prior if prior is None else prior, load_settings().max_characters)
 
 
 def print_json(value: Any) -> None:

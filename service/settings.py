@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(description="Adresse d'écoute.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
     operating_point: OperatingPointName = DEFAULT_OPERATING_POINT
+    prior: Annotated[float | None, Field(gt=0, lt=1, description="Fréquence de base à supposer pour le score de risque.")] = None
     max_characters: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)] = MAX_CHARACTERS
     max_items: Annotated[int, Field(ge=1, le=10_000)] = 256
     max_body_bytes: Annotated[int, Field(ge=1_000)] = 8_000_000

@@ -44,7 +44,8 @@ class State:
         self, text: str, id: str | None, point: OperatingPointName | None = None, prior: float | None = None
     ) -> Prediction:
         """Analyse one text with the service's limits, and count it."""
-        options = Options(point or self.settings.operating_point, prior, self.settings.max_characters)
+        assumed = self.settings.prior if prior is None else prior
+        options = Options(point or self.settings.operating_point, assumed, self.settings.max_characters)
         prediction = self.analyser.predict(text, id=id, options=options)
         self.metrics.count(prediction)
         return prediction

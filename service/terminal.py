@@ -158,9 +158,16 @@ def suite(title: str, found: SuiteShown) -> list[Table]:
     return tables
 
 
+def context(lines: Sequence[Any]) -> Table:
+    """What `vigie evaluate --context` prints: recall, precision and look-alikes wrongly found, kind by kind."""
+    rows = [(line.kind, *(_counted(figure.to_json()) for figure in (line.recall, line.precision, line.alarms))) for line in lines]
+    header = ("nature", "rappel [IC 95 %]", "précision [IC 95 %]", "leurres relevés [IC 95 %]")
+    return table("Indices de contexte, textes que leurs auteurs n'ont pas lus", header, rows)
+
+
 def _counted(figure: Mapping[str, Any]) -> str:
     """A share as « 3/4 = 75 % [30 ; 95] »."""
-    if figure.get("total") == 0:
+    if figure["value"] is None:
         return "–"
     counts = f"{figure['hits']}/{figure['total']} = " if "hits" in figure else ""
     return f"{counts}{100 * figure['value']:.0f} % [{100 * figure['low']:.0f} ; {100 * figure['high']:.0f}]"

@@ -111,7 +111,7 @@ def measure_agreement(texts: Sequence[AnnotatedText], seed: int = 0) -> Agreemen
         len(pairs),
         tuple(sorted({annotation.annotator.id for pair in pairs for annotation in pair})),
         tuple(labels),
-        tuple(_passages(texts, label.id, label.name) for label in INDICATORS),
+        passage_agreement(texts),
         float(cohen_kappa_score(levels[:, 0], levels[:, 1], weights="quadratic")),
         float(np.mean(levels[:, 0] == levels[:, 1])),
         float(np.mean((levels[:, 0] >= 2) == (levels[:, 1] >= 2))),
@@ -159,15 +159,25 @@ def _alpha(codes: _Codes) -> float:
     return float(krippendorff.alpha(reliability_data=codes.T, level_of_measurement="nominal"))
 
 
+def word_f1(text: str, one: Sequence[Span], two: Sequence[Span]) -> float:
+    """F1 in [0, 1] over the words of a text that two sets of ranges touch; 0 where neither touches a word."""
+    words = word_spans(text)
+    marked = [{n for n, word in enumerate(words) if any(word.overlaps(span) for span in spans)} for spans in (one, two)]
+    return 2 * len(marked[0] & marked[1]) / max(1, len(marked[0]) + len(marked[1]))
+
+
+def passage_agreement(texts: Sequence[AnnotatedText]) -> tuple[PassageAgreement, ...]:
+    """Agreement on the passages of each indicator, over the doubly annotated texts of a corpus."""
+    return tuple(_passages(texts, label.id, label.name) for label in INDICATORS)
+
+
 def _passages(texts: Sequence[AnnotatedText], id: str, name: str) -> PassageAgreement:
     scores, same = [], []
     for text, first, second in doubly_annotated(texts):
         one = [Span(passage.start, passage.end) for passage in first.indicators if passage.label == id]
         two = [Span(passage.start, passage.end) for passage in second.indicators if passage.label == id]
         if one and two:
-            words = word_spans(text.text)
-            marked = [{n for n, word in enumerate(words) if any(word.overlaps(span) for span in spans)} for spans in (one, two)]
-            scores.append(2 * len(marked[0] & marked[1]) / max(1, len(marked[0]) + len(marked[1])))
+            scores.append(word_f1(text.text, one, two))
             same.append(sorted((span.start, span.end) for span in one) == sorted((span.start, span.end) for span in two))
     if not scores:
         return PassageAgreement(id, name, 0, float("nan"), float("nan"), float("nan"))

@@ -1,6 +1,6 @@
 """What a model is worth on annotated texts: counts with 95 % intervals, for the flag, the stance, each indicator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,13 +10,15 @@ from sklearn.metrics import average_precision_score, brier_score_loss, cohen_kap
 from model.analyser import Analyser, Options
 from model.labels import INDICATOR_IDS, LEVELS, OPERATING_POINTS, STANCE_IDS
 from model.records import Prediction
-from model.text import Span
-from training.corpus import AnnotatedText
-from training.intervals import bootstrap, share
+from training.calibration import calibrations
+from training.corpus import AnnotatedText, corpus_hash
+from training.intervals import bootstrap, f1, precision_at, share
+from training.passages import passage_figures
 
 _FLAG_LEVEL: Final = 2
 _ENOUGH: Final = 5
-_BINS: Final = 10
+#: Shares of texts of level 2 or 3 for which the card says what to expect.
+BASE_RATES: Final = (0.01, 0.05, 0.15)
 
 Bools = NDArray[np.bool_]
 
@@ -36,17 +38,29 @@ def predict_all(
     return found
 
 
-def flag_by_point(analyser: Analyser, texts: Sequence[AnnotatedText]) -> dict[str, Any]:
-    """Recall and precision of the flag at each operating point, as counts with intervals."""
-    truth = np.asarray([text.flagged for text in texts])
-    levels = [analyser.levels(text.text) for text in texts]
+def levels_by_point(analyser: Analyser, texts: Sequence[AnnotatedText]) -> list[dict[str, int]]:
+    """The level of each text at every operating point."""
+    return [analyser.levels(text.text) for text in texts]
+
+
+def flag_by_point(texts: Sequence[AnnotatedText], levels: Sequence[Mapping[str, int]]) -> dict[str, Any]:
+    """The flag at each operating point, as counts with intervals.
+
+    Recall, precision, false alarms among levels 0 and 1, and the precision to expect at each of `BASE_RATES`, by the rate
+    as text.
+    """
+    truth = np.asarray([text.flagged for text in texts], dtype=bool)
     figures = {}
     for point in OPERATING_POINTS:
-        flagged = np.asarray([level[point] >= _FLAG_LEVEL for level in levels])
+        flagged = np.asarray([level[point] >= _FLAG_LEVEL for level in levels], dtype=bool)
         right = int((truth & flagged).sum())
+        recall = share(right, int(truth.sum()))
+        false_alarms = share(int((flagged & ~truth).sum()), int((~truth).sum()))
         figures[point] = {
-            "recall": share(right, int(truth.sum())).to_json(),
+            "recall": recall.to_json(),
             "precision": share(right, int(flagged.sum())).to_json(),
+            "false_alarms": false_alarms.to_json(),
+            "expected_precision": {str(rate): precision_at(rate, recall, false_alarms).to_json() for rate in BASE_RATES},
         }
     return figures
 
@@ -64,14 +78,15 @@ def evaluate(texts: Sequence[AnnotatedText], predictions: Sequence[Prediction]) 
     right_stance = int(sum(text.stance == value for text, value in zip(texts, stance, strict=True)))
     return {
         "texts": len(texts),
+        "texts_sha256": corpus_hash(texts),
         "refused": sum(found.status != "ok" for found in predictions),
         "flag": _flag(truth, flagged, scores),
         "flagged_among": _flagged_among(texts, flagged),
         "stance": {"accuracy": share(right_stance, len(texts)).to_json(), "confusion": _confusion(texts, stance)},
         "level": _level(texts, levels),
         "indicators": _indicators(texts, predictions),
-        "evidence": _evidence(texts, predictions),
-        "calibration": _reliability(truth, scores),
+        "evidence": passage_figures(texts, predictions),
+        "calibration": calibrations(texts, predictions),
     }
 
 
@@ -86,13 +101,6 @@ def _flag(truth: Bools, flagged: Bools, scores: NDArray[np.float64]) -> dict[str
         "average_precision": round(float(average_precision_score(truth, scores)), 4) if some else None,
         "brier": round(float(brier_score_loss(truth, scores)), 4) if some else None,
     }
-
-
-def f1(truth: Bools, found: Bools) -> float:
-    """F1 of booleans; NaN when nothing is true and nothing found."""
-    both = int((truth & found).sum())
-    total = int(truth.sum()) + int(found.sum())
-    return 2 * both / total if total else float("nan")
 
 
 def _flagged_among(texts: Sequence[AnnotatedText], flagged: Bools) -> dict[str, Any]:
@@ -147,32 +155,3 @@ def _indicators(texts: Sequence[AnnotatedText], predictions: Sequence[Prediction
         }
     macro = round(float(np.mean(f1_values)), 4) if f1_values else None
     return {"macro_f1": macro, "labels_in_macro": len(f1_values), "labels": labels}
-
-
-def _evidence(texts: Sequence[AnnotatedText], predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """Of the indicators rightly found, how many have a passage that overlaps an annotated one."""
-    total = hit = 0
-    lengths: list[int] = []
-    for text, prediction in zip(texts, predictions, strict=True):
-        for indicator in prediction.indicators:
-            if not indicator.present or indicator.id not in text.labels():
-                continue
-            total += 1
-            marked = [Span(passage.start, passage.end) for passage in text.indicators if passage.label == indicator.id]
-            shown = [Span(passage.start, passage.end) for passage in indicator.evidence]
-            hit += any(one.overlaps(other) for one in marked for other in shown)
-            lengths += [len(passage.text.split()) for passage in indicator.evidence]
-    return {"overlap": share(hit, total).to_json(), "median_words": float(np.median(lengths)) if lengths else None}
-
-
-def _reliability(truth: Bools, scores: NDArray[np.float64]) -> list[dict[str, Any]]:
-    bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
-    return [
-        {
-            "from": round(index / _BINS, 2),
-            "mean_score": round(float(scores[bins == index].mean()), 4),
-            "flagged": share(int(truth[bins == index].sum()), int((bins == index).sum())).to_json(),
-        }
-        for index in range(_BINS)
-        if (bins == index).any()
-    ]

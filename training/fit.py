@@ -1,7 +1,6 @@
 """From the corpus to the artefact: heads, out-of-fold mixing, operating points, metrics, card."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,7 +12,6 @@ import numpy as np
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from model.analyser import Analyser
 from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
 from model.context import affirmed_rules
 from model.decide import Affirmed, OperatingPoint
@@ -21,12 +19,14 @@ from model.document import mentioned_targets
 from model.errors import CorpusError
 from model.features import PassageFeatures
 from model.labels import INDICATOR_IDS
-from model.store import Artefact, library_versions, load_artefact, save_artefact, set_current, tables_hash
-from training.card import model_card
+from model.store import library_versions, load_artefact, save_artefact, set_current, tables_hash
+from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
-from training.evaluate import evaluate, flag_by_point, predict_all
+from training.energy import Meter
 from training.matrices import Example, example_of, stacked_truth, writers_of
+from training.measure import corpus_facts, measure
 from training.plots import model_plots
+from training.previous import METRICS, TRAINING, previous_model
 from training.thresholds import Scored, operating_points, page_penalty
 
 _FOLDS: Final = 5
@@ -35,7 +35,8 @@ _LEAST: Final = 40
 SETTINGS: Final[dict[str, float]] = {
     "word_weight": 3.0,
     "character_weight": 3.0,
-    "class_weight": 0.5,
+    "concept_weight": 3.0,
+    "class_weight": 0.7,
     "vector_weight": 2.0,
     "window_strength": 1.0,
     "sentence_strength": 1.0,
@@ -78,7 +79,7 @@ def train(
     Raises:
         CorpusError: fewer than 40 texts to learn from, or fewer than two writers.
     """
-    started = time.perf_counter()
+    meter = Meter()
     learn, tune = of_split(texts, "train"), of_split(texts, "dev")
     if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
         raise CorpusError(f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
@@ -88,18 +89,21 @@ def train(
         classifier, points, rates = _learn(examples, tuning, seed, progress)
         name = _name(texts, classifier, points, rates)
         facts = _facts(texts, seed, rates, classifier)
+        previous = previous_model(root, name)
         folder = save_artefact(root, name, classifier, points, facts, {})
-        metrics = _measure(load_artefact(root, name), texts, progress)
-        seconds = time.perf_counter() - started
+        metrics = measure(load_artefact(root, name), texts, progress)
+        spent = meter.read()
+        took = spent.to_json() | {"previous": previous.name if previous else None}
         files = {
-            "metrics.json": (json.dumps(metrics, ensure_ascii=False, indent=2) + "\n").encode(),
-            "card.md": model_card(name, facts, metrics, seconds, [point.to_json() for point in points.values()]).encode(),
+            METRICS: (json.dumps(metrics, ensure_ascii=False, indent=2) + "\n").encode(),
+            TRAINING: (json.dumps(took, ensure_ascii=False, indent=2) + "\n").encode(),
+            "card.md": model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
             **model_plots(metrics),
         }
         folder = save_artefact(root, name, classifier, points, facts, files)
     if activate:
         set_current(root, name)
-    return Trained(name, folder, metrics, time.perf_counter() - started)
+    return Trained(name, folder, metrics, spent.seconds)
 
 
 def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> list[Example]:
@@ -145,6 +149,7 @@ def _features() -> PassageFeatures:
     return PassageFeatures(
         word_weight=SETTINGS["word_weight"],
         character_weight=SETTINGS["character_weight"],
+        concept_weight=SETTINGS["concept_weight"],
         class_weight=SETTINGS["class_weight"],
         vector_weight=SETTINGS["vector_weight"],
     )
@@ -218,27 +223,11 @@ def _name(texts: Sequence[AnnotatedText], classifier: Classifier, points: dict[s
 
 
 def _facts(texts: Sequence[AnnotatedText], seed: int, rates: Measured, classifier: Classifier) -> dict[str, Any]:
-    counts = {split: len(of_split(texts, split)) for split in ("train", "dev", "test")}
     return {
-        "corpus_sha256": corpus_hash(texts),
-        "texts": counts,
+        **corpus_facts(texts),
         "seed": seed,
         "settings": SETTINGS,
         "base_rate": round(rates.base_rate, 6),
         "rule_precision": round(rates.rule_precision, 6),
         "page_penalty": [round(float(value), 6) for value in classifier.page_penalty_],
     }
-
-
-def _measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progress) -> dict[str, Any]:
-    analyser = Analyser(artefact)
-    measured: dict[str, Any] = {"points": flag_by_point(analyser, of_split(texts, "test"))}
-    for split in ("dev", "test"):
-        chosen = of_split(texts, split)
-        predictions = predict_all(analyser, chosen, lambda done, total: progress("Mesure", done, total))
-        measured[split] = evaluate(chosen, predictions)
-        learned_from = {text.writer for text in of_split(texts, "train")}
-        unseen = [i for i, text in enumerate(chosen) if text.writer not in learned_from]
-        if unseen and len(unseen) < len(chosen):
-            measured[f"{split}_unseen_writers"] = evaluate([chosen[i] for i in unseen], [predictions[i] for i in unseen])
-    return measured

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -51,21 +52,50 @@ def model_plots(metrics: Mapping[str, Any]) -> dict[str, bytes]:
     test = metrics.get("test")
     if not test or not test["texts"]:
         return {}
-    return {"calibration.png": _reliability(test["calibration"]), "indicateurs.png": _by_indicator(test["indicators"])}
+    sets = {"test": test["calibration"]}
+    if "test_unseen_writers" in metrics:
+        sets["test, rédacteurs jamais vus"] = metrics["test_unseen_writers"]["calibration"]
+    return {
+        "calibration.png": _risk_reliability({name: found["risk"]["bands"] for name, found in sets.items()}),
+        "calibration-indicateurs.png": _indicator_reliability({name: found["indicators"] for name, found in sets.items()}),
+        "indicateurs.png": _by_indicator(test["indicators"]),
+    }
 
 
-def _reliability(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    figure = Figure(figsize=(5, 4.6), layout="constrained")
-    axes = figure.subplots()
-    x = [row["mean_score"] for row in rows]
-    y = [row["flagged"]["value"] for row in rows]
-    low = [max(0.0, row["flagged"]["value"] - row["flagged"]["low"]) for row in rows]
-    high = [max(0.0, row["flagged"]["high"] - row["flagged"]["value"]) for row in rows]
+def _reliability(axes: Axes, sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Observed share against mean score, with Wilson intervals; one colour a set, the diagonal where both agree."""
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
-    axes.errorbar(x, y, yerr=[low, high], fmt="o", color=_BLUE, capsize=3)
-    axes.set_title("Calibration du score de risque (test)")
-    axes.set_xlabel("score moyen")
+    # Two sets share most texts: a little apart, both can be seen.
+    for (name, bands), colour, marker, shift in zip(sets.items(), (_BLUE, _ORANGE), "os", (-0.008, 0.008), strict=False):
+        observed = [band["observed"] for band in bands]
+        low = [max(0.0, found["value"] - found["low"]) for found in observed]
+        high = [max(0.0, found["high"] - found["value"]) for found in observed]
+        x, y = [band["mean_score"] + shift for band in bands], [found["value"] for found in observed]
+        axes.errorbar(x, y, yerr=[low, high], fmt=marker, color=colour, capsize=3, markersize=4, linewidth=1, label=name)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.03)
+
+
+def _risk_reliability(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+    figure = Figure(figsize=(5.4, 5), layout="constrained")
+    axes = figure.subplots()
+    _reliability(axes, sets)
+    axes.set_title("Calibration du score de risque")
+    axes.set_xlabel("score moyen de la tranche")
     axes.set_ylabel("part de niveaux 2 et 3 (IC 95 %)")
+    axes.legend(loc="upper left")
+    return _png(figure)
+
+
+def _indicator_reliability(sets: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> bytes:
+    figure = Figure(figsize=(11, 8.6), layout="constrained")
+    grid = figure.subplots(3, 4, sharex=True, sharey=True)
+    for axes, (id, name) in zip(grid.flat, INDICATOR_NAMES.items(), strict=True):
+        _reliability(axes, {shown: found[id]["bands"] for shown, found in sets.items()})
+        axes.set_title(f"{name} ({next(iter(sets.values()))[id]['positives']})", fontsize=10)
+    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.suptitle("Calibration des indicateurs (effectif sur le test), selon le score moyen de la tranche")
+    figure.supylabel("part de textes qui portent le signe (IC 95 %)", fontsize="medium")
     return _png(figure)
 
 
@@ -75,10 +105,10 @@ def _by_indicator(figures: Mapping[str, Any]) -> bytes:
     names = list(figures["labels"])[::-1]
     rows = [figures["labels"][name] for name in names]
     places = range(len(names))
-    axes.barh([p + 0.2 for p in places], [r["recall"]["value"] for r in rows], height=0.38, color=_BLUE, label="rappel")
+    axes.barh([p + 0.2 for p in places], [r["recall"]["value"] or 0.0 for r in rows], height=0.38, color=_BLUE, label="rappel")
     axes.barh(
         [p - 0.2 for p in places],
-        [r["precision"]["value"] for r in rows],
+        [r["precision"]["value"] or 0.0 for r in rows],
         height=0.38,
         color=_ORANGE,
         label="précision",

@@ -1,6 +1,7 @@
 """Training: the same inputs give the same model, whatever the number of threads; what cannot be learned from is refused."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -64,7 +65,9 @@ def test_two_trainings_give_the_same_predictions(tmp_path: Path, small: Path) ->
     card = first.card()
     assert first.version in card
     assert "modèles de langue" in card
-    assert set(first.metrics()) >= {"points", "dev", "test"}
+    assert set(first.metrics()) >= {"points", "dev", "test", "deletion", "annotators"}
+    assert first.metrics() == second.metrics()
+    assert json.loads((first.folder / "training.json").read_text("utf-8"))["cpu_seconds"] > 0
     assert (first.folder / "calibration.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -38,7 +38,8 @@ def test_bootstrap_holds_the_value_and_repeats() -> None:
     assert one.low < one.value < one.high
 
 
-def _prediction(level: int, stance: str, present: tuple[str, ...] = (), score: float = 0.5) -> Prediction:
+def prediction(level: int, stance: str, present: tuple[str, ...] = (), score: float = 0.5) -> Prediction:
+    """A prediction with a level, a stance and indicators present, without passages."""
     return Prediction(
         status="ok",
         model_version="t",
@@ -60,9 +61,9 @@ def test_evaluate_counts_by_hand() -> None:
     found = evaluate(
         texts,
         [
-            _prediction(2, "promotes", ("mystical_discourse",), 0.9),
-            _prediction(3, "promotes", ("miracle_cure",), 0.6),
-            _prediction(0, "neutral", (), 0.1),
+            prediction(2, "promotes", ("mystical_discourse",), 0.9),
+            prediction(3, "promotes", ("miracle_cure",), 0.6),
+            prediction(0, "neutral", (), 0.1),
         ],
     )
     assert found["flag"]["recall"]["hits"] == 1

@@ -1,0 +1,93 @@
+"""What a training took: time, processor time, peak memory, an estimate of the energy, and on what machine.
+
+None of it decides a prediction, and none of it enters an artefact's name.
+"""
+
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+if sys.platform != "win32":
+    import resource
+
+#: Power of one busy core, in watts: the thermal design power of current processors over their cores goes from 4 (large
+#: servers) to 15 (office machines).
+CORE_WATTS: Final = 10.0
+CORE_WATTS_RANGE: Final = (4.0, 15.0)
+#: Power of memory, in watts a GiB (Lannelongue, Grealey and Inouye, Green Algorithms, Advanced Science 2021).
+MEMORY_WATTS: Final = 0.3725
+_GIB: Final = 1 << 30
+_HOUR: Final = 3600.0
+_CPUINFO: Final = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Elapsed and processor seconds, the process's peak memory in bytes (None: not known), and the machine."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int | None
+    processor: str
+    cores: int
+    memory_bytes: int | None
+    system: str
+
+    def watt_hours(self, core_watts: float = CORE_WATTS) -> float:
+        """Estimate of the energy of processor and memory, without cooling, screen or disk."""
+        memory = (self.peak_bytes or 0) / _GIB * MEMORY_WATTS * self.seconds
+        return (self.cpu_seconds * core_watts + memory) / _HOUR
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the estimate of the energy and what it assumes."""
+        rounded = {name: round(value, 1) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return rounded | {
+            "energy_wh": round(self.watt_hours(), 3),
+            "assumed_watts_per_core": CORE_WATTS,
+            "assumed_watts_per_gib": MEMORY_WATTS,
+        }
+
+
+class Meter:
+    """Counts from its making; `read` may be called at any time."""
+
+    def __init__(self) -> None:
+        self._seconds = time.perf_counter()
+        self._cpu_seconds = time.process_time()
+
+    def read(self) -> Spent:
+        """What was spent since."""
+        return Spent(
+            time.perf_counter() - self._seconds,
+            time.process_time() - self._cpu_seconds,
+            _peak_bytes(),
+            _processor(),
+            os.cpu_count() or 1,
+            _memory_bytes(),
+            f"{platform.system()} {platform.machine()}",
+        )
+
+
+def _peak_bytes() -> int | None:
+    if sys.platform == "win32":
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes but on macOS
+
+
+def _processor() -> str:
+    if _CPUINFO.is_file():
+        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int | None:
+    if sys.platform == "win32":
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
