@@ -11,6 +11,7 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
@@ -24,6 +25,10 @@ Array = NDArray[np.float64]
 FLAG: Final = "flag"
 WINDOW_HEADS: Final = (*INDICATOR_IDS, *STANCE_IDS, FLAG, *TARGET_IDS)
 MIXED_HEADS: Final = (*INDICATOR_IDS, *STANCE_IDS, FLAG, *TARGET_IDS)
+_FLAG: Final = WINDOW_HEADS.index(FLAG)
+_PROMOTES, _WARNS, _NEUTRAL = (WINDOW_HEADS.index(stance) for stance in ("promotes", "warns", "neutral"))
+_JOINT: Final = frozenset((_FLAG, _PROMOTES, _WARNS, _NEUTRAL))
+_OUTCOMES: Final = 4
 _NO_SENTENCE: Final = -6.0
 _LOGIT_BOUND: Final = 12.0
 
@@ -31,8 +36,11 @@ _LOGIT_BOUND: Final = 12.0
 class LinearHeads(BaseEstimator):  # type: ignore[misc]
     """Independent logistic regressions over one feature space, one for each named label.
 
-    A label without a positive or without a negative example gets a constant logit instead.
+    A label without a positive or without a negative example gets a constant logit instead. Columns in `elsewhere` are left
+    to a subclass.
     """
+
+    elsewhere: frozenset[int] = frozenset()
 
     def __init__(self, features: PassageFeatures, names: tuple[str, ...], strength: float = 1.0) -> None:
         self.features = features
@@ -50,7 +58,7 @@ class LinearHeads(BaseEstimator):  # type: ignore[misc]
         x = self.features.fit(passages).transform(passages)
         weights = np.zeros((x.shape[1], len(self.names)), dtype=np.float32)
         biases = np.zeros(len(self.names))
-        for column in range(len(self.names)):
+        for column in sorted(set(range(len(self.names))) - self.elsewhere):
             truth = y[:, column]
             if truth.all() or not truth.any():
                 biases[column] = _LOGIT_BOUND if truth.all() else -_LOGIT_BOUND
@@ -68,6 +76,52 @@ class LinearHeads(BaseEstimator):  # type: ignore[misc]
             return np.zeros((0, len(self.names)))
         scores = self.features.transform(passages) @ self.weights_ + self.biases_
         return np.clip(np.asarray(scores, dtype=np.float64), -_LOGIT_BOUND, _LOGIT_BOUND)
+
+
+class WindowHeads(LinearHeads):
+    """Heads that read a whole window; stance and flag are one multinomial regression, so that they never contradict each other.
+
+    Its four outcomes are: promotes and flagged, promotes and not, warns, neutral. On folds of unseen writers it gave the
+    flag an average precision of 0.87, against 0.85 for two separate regressions (docs/modele.md).
+    """
+
+    elsewhere = _JOINT
+
+    def __init__(self, features: PassageFeatures, strength: float = 1.0) -> None:
+        super().__init__(features, WINDOW_HEADS, strength)
+
+    def fit(self, passages: Sequence[Passage], y: NDArray[np.bool_]) -> Self:
+        """Learn from passages and a boolean matrix of shape (len(passages), 19); ValueError when the shape does not fit."""
+        super().fit(passages, y)
+        outcome = np.select([y[:, _FLAG], y[:, _PROMOTES], y[:, _WARNS]], [0, 1, 2], default=3)
+        found = np.unique(outcome)
+        weights = np.zeros((self.weights_.shape[0], _OUTCOMES), dtype=np.float32)
+        biases = np.full(_OUTCOMES, -2 * _LOGIT_BOUND)
+        biases[found] = 0.0
+        if len(found) > 1:
+            joint = LogisticRegression(C=self.strength, tol=1e-3, max_iter=500).fit(self.features.transform(passages), outcome)
+            # With two outcomes the library gives the second one's score over the first.
+            rows = slice(None) if len(found) > 2 else slice(1, None)
+            weights[:, found[rows]] = joint.coef_.T
+            biases[found[rows]] = joint.intercept_
+        self.weights_ = np.hstack([self.weights_, weights])
+        self.biases_ = np.concatenate([self.biases_, biases])
+        return self
+
+    def logits(self, passages: Sequence[Passage]) -> Array:
+        """Logits of shape (len(passages), 19)."""
+        if not passages:
+            return np.zeros((0, len(self.names)))
+        return window_logits(np.asarray(self.features.transform(passages) @ self.weights_ + self.biases_, dtype=np.float64))
+
+
+def window_logits(scores: Array) -> Array:
+    """Logits of shape (n, 19) from linear scores of shape (n, 23): one a head, then one for each of the four outcomes."""
+    found = scores[:, : len(WINDOW_HEADS)].copy()
+    share = softmax(scores[:, len(WINDOW_HEADS) :], axis=1)
+    found[:, _FLAG], found[:, _PROMOTES] = logit(share[:, 0]), logit(share[:, :2].sum(axis=1))
+    found[:, _WARNS], found[:, _NEUTRAL] = logit(share[:, 2]), logit(share[:, 3])
+    return np.clip(found, -_LOGIT_BOUND, _LOGIT_BOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +203,7 @@ class WindowScores:
 class Classifier(BaseEstimator):  # type: ignore[misc]
     """All heads together. `page_penalty_` (19,) is what a page of n windows pays, times log n, for its many chances."""
 
-    def __init__(self, window_heads: LinearHeads, sentence_heads: LinearHeads, mixing_heads: MixingHeads) -> None:
+    def __init__(self, window_heads: WindowHeads, sentence_heads: LinearHeads, mixing_heads: MixingHeads) -> None:
         self.window_heads = window_heads
         self.sentence_heads = sentence_heads
         self.mixing_heads = mixing_heads

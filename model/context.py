@@ -26,7 +26,7 @@ CONTEXT_KINDS: Final = (
 )
 
 
-BROAD_CUES: Final = "cues-broad.toml"
+CUE_FILES: Final = ("cues-claim.toml", "cues-voice.toml", "cues-care.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _patterns() -> tuple[tuple[tuple[str, regex.Pattern[str]], ...], tuple[tuple
 @cache
 def cue_finder() -> WordingFinder:
     """The finder of the broad cues; TableError where their table is missing or malformed."""
-    return WordingFinder(read_wordings(BROAD_CUES, "cue", CONTEXT_KINDS))
+    return WordingFinder([cue for name in CUE_FILES for cue in read_wordings(name, "cue", CONTEXT_KINDS)])
 
 
 _UNMAKING: Final = frozenset({"negation", "condition", "question", "quotation", "reported_speech", "warning", "satire"})

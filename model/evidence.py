@@ -16,9 +16,10 @@ from model.labels import INDICATOR_IDS
 from model.text import Span
 
 _MOST: Final = 3
-_MARGIN: Final = 1.5
+_MARGIN: Final = 2.0
+_DOUBT: Final = 1.5
 _SHORT: Final = 12
-_WORD_COST: Final = 0.08
+_WORD_COST: Final = 0.04
 _LEAST: Final = 4
 _NEAR: Final = 2
 _CLAUSE: Final = regex.compile(r"[,:()\"«»]| - | (?=(?:et|mais|car|ou|pour|afin|parce|puis|donc)\b)")
@@ -45,7 +46,8 @@ class ReadWindow:
 def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: str, rules: Sequence[RuleHit]) -> list[Shown]:
     """At least one passage for an indicator, at most three, in the order of the text.
 
-    The sentences with the highest sentence score are taken, within 1.5 logits of the best; a rule of the indicator that
+    The sentences with the highest sentence score are taken, within 2 logits of the best (1.5 where it is in doubt); a rule of
+    the indicator that
     fires inside one gives the words, else the words that bear most of its score are shown.
     """
     column = INDICATOR_IDS.index(label)
@@ -65,7 +67,7 @@ def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: 
     ranked.sort(key=lambda item: ((item[1], item[2]) not in ruled, -item[0], item[1], item[2]))
     shown: list[Shown] = []
     for logit, number, row in ranked:
-        if len(shown) == _MOST or (shown and (number, row) not in ruled and logit < max(0.0, ranked[0][0] - _MARGIN)):
+        if len(shown) == _MOST or (shown and (number, row) not in ruled and logit < _floor(ranked[0][0])):
             break
         unit = windows[number].view.units[row]
         score = float(probability(np.asarray(logit)))
@@ -79,6 +81,11 @@ def find_evidence(classifier: Classifier, windows: Sequence[ReadWindow], label: 
         if not any(passage.span.overlaps(other.span) for other in shown):
             shown.append(passage)
     return sorted(shown, key=lambda passage: (passage.span.start, passage.span.end))
+
+
+def _floor(best: float) -> float:
+    """The sentence logit below which no further passage is shown: near the best one, nearer where the best is in doubt."""
+    return best - _MARGIN if best > _MARGIN else best - _DOUBT
 
 
 def _widened(span: Span, unit: Unit, text: str) -> Span:

@@ -100,7 +100,7 @@ def _row(
     strengths: Sequence[str],
 ) -> Wording:
     label, strength = row.get("label", row.get("kind")), row.get("strength", "")
-    found = row.get("id") or f"{label}-{number}"
+    found = row.get("id") or f"{label}-{number:03d}"
     for field in ("pattern", "example", "counter"):
         if not isinstance(row.get(field), str) or not row[field]:
             raise TableError(f"Table {name}, ligne {found} : le champ « {field} » (texte) est attendu.")

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
+from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, WindowHeads, mixing_inputs
 from model.context import affirmed_rules
 from model.decide import Affirmed, OperatingPoint
 from model.document import mentioned_targets
@@ -156,7 +156,7 @@ def _features() -> PassageFeatures:
 
 
 def _fit_heads(examples: Sequence[Example]) -> Classifier:
-    window = LinearHeads(_features(), WINDOW_HEADS, SETTINGS["window_strength"])
+    window = WindowHeads(_features(), SETTINGS["window_strength"])
     window.fit([example.view.whole for example in examples], stacked_truth(examples))
     sentence = LinearHeads(_features(), INDICATOR_IDS, SETTINGS["sentence_strength"])
     sentence.fit(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.classifier import MIXED_HEADS, WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, mixing_inputs
+from model.classifier import MIXED_HEADS, WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, WindowHeads, mixing_inputs
 from model.decide import OperatingPoint
 from model.document import read_document
 from model.errors import ArtefactError
@@ -73,7 +73,7 @@ def classifier() -> Classifier:
     """A classifier that learned next to nothing, of the form of the one that serves."""
     seen = views()
     rng = np.random.default_rng(0)
-    window = LinearHeads(PassageFeatures(min_passages=1), WINDOW_HEADS)
+    window = WindowHeads(PassageFeatures(min_passages=1))
     window.fit([item.whole for item in seen], rng.random((len(seen), len(WINDOW_HEADS))) < 0.4)
     passages = [passage for item in seen for passage in item.sentences]
     sentence = LinearHeads(PassageFeatures(min_passages=1), INDICATOR_IDS)
