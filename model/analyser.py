@@ -9,7 +9,8 @@ from typing import Final
 from threadpoolctl import threadpool_limits
 
 from model import encoder, entities, language
-from model.context import RuleHit, affirmed_rules, find_cues
+from model.context import RuleHit
+from model.context import affirmed as affirmed_rules
 from model.decide import Affirmed, Decision, decide
 from model.document import Document, mentioned_targets, read_document
 from model.errors import TextError
@@ -106,7 +107,7 @@ class Analyser:
         document = read_document(text)
         logits = self.artefact.classifier.page([window.scores for window in self._read(document)])
         mentioned = mentioned_targets(document)
-        affirmed = self._affirmed(affirmed_rules(document.text))
+        affirmed = self._affirmed(affirmed_rules(document.rules, document.cues))
         found = {}
         for name, point in self.artefact.points.items():
             decision = _judged(document, decide(logits, mentioned, point, affirmed))
@@ -129,7 +130,7 @@ class Analyser:
         point = self.artefact.points[options.operating_point]
         read = self._read(document)
         logits = self.artefact.classifier.page([window.scores for window in read])
-        rules = affirmed_rules(document.text)
+        rules = affirmed_rules(document.rules, document.cues)
         decision = _judged(document, decide(logits, mentioned_targets(document), point, self._affirmed(rules)))
         if _too_short(document):
             warnings.append(Problem(code="too_short", message="Texte trop court pour être jugé."))
@@ -241,7 +242,7 @@ def _described(document: Document) -> dict[str, object]:
         start, end, text = _raw(document, found.span)
         author = AuthorInfo(status=found.status, start=start, end=end, text=text)
     cues = []
-    for cue in find_cues(document.text):
+    for cue in document.cues:
         start, end, text = _raw(document, cue.span)
         cues.append(ContextCue(kind=cue.kind, start=start, end=end, text=text))
     practices = []

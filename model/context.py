@@ -1,5 +1,6 @@
 """What surrounds a claim: negation, condition, question, quotation, disclaimer, warning… found by cues of a data table."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -65,8 +66,13 @@ _UNMAKING: Final = frozenset({"negation", "condition", "question", "quotation", 
 
 def affirmed_rules(text: str) -> list[RuleHit]:
     """The rules that fire in a clean text outside of negations, conditions, questions, quotations and warnings."""
-    cues = [cue.span for cue in find_cues(text) if cue.kind in _UNMAKING]
-    return [hit for hit in find_rules(text) if not any(hit.span.overlaps(span) for span in cues)]
+    return affirmed(find_rules(text), find_cues(text))
+
+
+def affirmed(rules: Iterable[RuleHit], cues: Iterable[Cue]) -> list[RuleHit]:
+    """The rules that stand outside of the cues that unmake a claim."""
+    unmaking = [cue.span for cue in cues if cue.kind in _UNMAKING]
+    return [hit for hit in rules if not any(hit.span.overlaps(span) for span in unmaking)]
 
 
 def foldable(text: str) -> str:

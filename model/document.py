@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from model.context import Cue, RuleHit, find_cues, find_rules
 from model.evasion import undo
 from model.phrases import Hit, PhraseFinder, Token
 from model.tables import load_tables
@@ -37,6 +38,8 @@ class Document:
     units: tuple[Unit, ...]
     hits: tuple[Hit, ...]
     negated: frozenset[int]
+    cues: tuple[Cue, ...] = ()
+    rules: tuple[RuleHit, ...] = ()
 
     @property
     def text(self) -> str:
@@ -57,6 +60,8 @@ class Document:
             units,
             tuple(self.hits[i] for i in chosen),
             frozenset(new for new, old in enumerate(chosen) if old in self.negated),
+            tuple(cue for cue in self.cues if span.start <= cue.span.start < span.end),
+            tuple(rule for rule in self.rules if span.start <= rule.span.start < span.end),
         )
 
     def unit_text(self, unit: Unit) -> str:
@@ -88,7 +93,9 @@ def read_document(raw: str) -> Document:
     finder, homonyms = _finder()
     hits = [hit for hit in finder.find(tokens) if not _is_homonym(hit, tokens, homonyms)]
     negated = frozenset(i for i, hit in enumerate(hits) if _is_negated(hit, tokens, cleaned.text))
-    return Document(cleaned, tuple(tokens), tuple(_units(cleaned.text, tokens)), tuple(hits), negated)
+    text = cleaned.text
+    units = tuple(_units(text, tokens))
+    return Document(cleaned, tuple(tokens), units, tuple(hits), negated, tuple(find_cues(text)), tuple(find_rules(text)))
 
 
 def _units(text: str, tokens: Sequence[Token]) -> list[Unit]:

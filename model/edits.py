@@ -1,5 +1,6 @@
 """Changes of a clean text that keep the way back to the raw one."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,12 +16,18 @@ class Edit:
 
 
 def edited(cleaned: CleanText, edits: Sequence[Edit]) -> CleanText:
-    """The text with some changes made; they are sorted and do not overlap."""
+    """The text with some changes made; they are sorted and do not overlap.
+
+    A change before a combining mark that would join the new letter is left out: the text would no longer be clean.
+    """
     text: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     cursor = 0
     for edit in edits:
+        seam = edit.pieces[-1][0] + cleaned.text[edit.span.end : edit.span.end + 1] if edit.pieces else ""
+        if not unicodedata.is_normalized("NFC", seam):
+            continue
         text.append(cleaned.text[cursor : edit.span.start])
         starts += cleaned.starts[cursor : edit.span.start]
         ends += cleaned.ends[cursor : edit.span.start]

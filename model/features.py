@@ -22,7 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MaxAbsScaler
 
 from model.concepts import concepts
-from model.context import find_cues, find_rules, foldable
+from model.context import foldable
 from model.document import Document, Unit
 from model.encoder import encode
 from model.phrases import Hit
@@ -130,7 +130,7 @@ class _Seen:
 
 
 def _seen(document: Document) -> list[_Seen]:
-    """What tables find in each unit; the text is searched once, and a find belongs to the unit in which it begins."""
+    """What tables find in each unit: a find belongs to the unit in which it begins."""
     dealt = [_Seen([], [], set(), set()) for _ in document.units]
     if not dealt:
         return dealt
@@ -141,10 +141,10 @@ def _seen(document: Document) -> list[_Seen]:
         dealt[max(0, bisect_right(starts, hit.span.start - first) - 1)].hits.append((hit, index in document.negated))
     for signal in find_signals(foldable(whole)):
         dealt[max(0, bisect_right(starts, signal.span.start) - 1)].signals.append(signal)
-    for cue in find_cues(whole):
-        dealt[max(0, bisect_right(starts, cue.span.start) - 1)].cues.add(cue.kind)
-    for rule in find_rules(whole):
-        dealt[max(0, bisect_right(starts, rule.span.start) - 1)].rules.add(rule.label)
+    for cue in document.cues:
+        dealt[max(0, bisect_right(starts, cue.span.start - first) - 1)].cues.add(cue.kind)
+    for rule in document.rules:
+        dealt[max(0, bisect_right(starts, rule.span.start - first) - 1)].rules.add(rule.label)
     return dealt
 
 

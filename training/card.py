@@ -35,16 +35,18 @@ son auteur : il ne dit pas qu'une personne ou un groupe est une secte, ni qu'une
   médecin)."""
 
 _LIMITS: Final = """- L'ironie, la citation longue et les récits ambivalents restent les erreurs les plus probables.
-- Une longue page est lue par fenêtres ; un passage isolé dans une très longue page pèse moins.
+- Une longue page est lue par fenêtres ; un passage isolé dans une très longue page pèse moins, et est souvent manqué.
 - Seul le français est jugé. Un texte de moins de huit mots n'est jugé que s'il parle de soin ou de croyance.
 - Une phrase dangereuse isolée dans un texte par ailleurs anodin est souvent manquée (docs/modele.md).
 - Ni images, ni sons, ni liens : seul le texte est lu. Qui connaît les signes peut les contourner.
 - Le français hors de France et les registres rares sont peu représentés : voir les tranches."""
 
-_METHOD: Final = """Régressions logistiques sur mots et suites de mots, suites de caractères, classes de mots et leurs
-rencontres dans une phrase, et vecteurs de phrases (USE multilingue 3) ; une lecture du texte entier et une de chaque phrase,
-pondérées ensemble sur des rédacteurs non vus, ce qui fait du score une probabilité. Des règles écrites à la main soutiennent
-le score là où elles s'affirment. Le niveau vient de la table du guide, appliquée aux signes présents (docs/modele.md)."""
+_METHOD: Final = """Régressions logistiques sur mots et suites de mots, suites de caractères, suites de concepts (mots des tables
+par leur classe, autres mots par leur racine), classes de mots, signaux (tournures à classes de mots) et indices de contexte, et
+vecteurs de phrases (USE multilingue 3) ; une lecture du texte entier, où stance et drapeau sont une seule régression à quatre
+issues, et une de chaque phrase, pondérées ensemble sur des rédacteurs non vus, ce qui fait du score une probabilité. Des règles
+écrites à la main soutiennent le score là où elles s'affirment. Le niveau vient de la table du guide, appliquée aux signes
+présents (docs/modele.md)."""
 
 _POINTS: Final = """| point | à quoi il sert |
 | --- | --- |

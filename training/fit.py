@@ -13,7 +13,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, WindowHeads, mixing_inputs
-from model.context import affirmed_rules
+from model.context import affirmed as affirmed_rules
 from model.decide import Affirmed, OperatingPoint
 from model.document import mentioned_targets
 from model.errors import CorpusError
@@ -129,7 +129,9 @@ def _learn(
         truth = np.vstack([truth, stacked_truth(tuning)])
     everyone = [*examples, *tuning]
     mentioned = tuple(mentioned_targets(example.document) for example in everyone)
-    rules = [frozenset(hit.label for hit in affirmed_rules(example.document.text)) for example in everyone]
+    rules = [
+        frozenset(hit.label for hit in affirmed_rules(example.document.rules, example.document.cues)) for example in everyone
+    ]
     precision = _rule_precision(everyone, rules)
     affirmed = tuple(Affirmed(labels, precision) for labels in rules)
     points = operating_points(Scored(unseen, truth, mentioned, affirmed))

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.document import read_document
@@ -131,6 +131,7 @@ def test_every_character_that_is_read_knows_an_ordered_place_in_the_raw_text(raw
 
 @settings(max_examples=300, deadline=None)
 @given(raw=mixed)
+@example("guériiirạ́")
 def test_what_is_read_is_clean_and_reading_it_again_changes_nothing(raw: str) -> None:
     once = read(raw)
     assert clean(once).text == once

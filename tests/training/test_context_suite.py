@@ -9,6 +9,21 @@ from model.errors import CorpusError
 from training.context_suite import CONTEXT_SUITE, load_context_cases, measure_context
 
 CASES = load_context_cases()
+#: Least recall and precision: one text of fifteen under what was measured.
+FLOORS = {
+    "negation": (0.8, 0.83),
+    "condition": (0.73, 0.66),
+    "question": (0.86, 0.78),
+    "quotation": (0.73, 0.76),
+    "reported_speech": (0.59, 0.79),
+    "disclaimer": (0.59, 0.61),
+    "facade_disclaimer": (0.33, 0.68),
+    "warning": (0.53, 0.59),
+    "satire": (0.06, 0.11),
+    "testimony": (0.33, 0.53),
+    "recognised_care": (0.86, 0.9),
+    "person_at_risk": (0.8, 0.83),
+}
 
 
 def test_each_kind_has_its_own_annotated_texts_of_both_sorts() -> None:
@@ -56,6 +71,3 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, said: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"rien\.jsonl"):
         load_context_cases(tmp_path / "rien.jsonl")
-
-
-FLOORS: dict[str, tuple[float, float]] = {}
