@@ -18,7 +18,6 @@ _LANGUAGES: Final = (
 _FEW_WORDS: Final = 5
 _SURE: Final = 0.5
 _PLAUSIBLE: Final = 0.2
-_PLAINLY_FRENCH: Final = 0.3
 _STOP_WORD_SHARE: Final = 0.3
 _LONG_UNIT: Final = 8
 _SAMPLE: Final = 1_500
@@ -83,7 +82,4 @@ def _is_french(unit: str) -> bool:
     words = words_of(unit)
     if len(words) < _LONG_UNIT:
         return False
-    # Most sentences show their language by their small words; the detector is for the others.
-    if _french_words(words) >= _PLAINLY_FRENCH:
-        return True
     return _detector().compute_language_confidence(unit[:_SAMPLE], Language.FRENCH) >= _SURE
