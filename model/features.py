@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import MaxAbsScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from model.concepts import concepts
 from model.context import foldable
@@ -41,7 +41,7 @@ LONGEST_RUN: Final = 4
 class Passage:
     """A text or a sentence as the classifier sees it.
 
-    Folded text, stream of concepts (`model.concepts`), counts of classes, and a vector of shape (512,). A sentence also knows
+    Folded text, stream of concepts (`model.concepts`), counts of classes, and a vector of shape (768,). A sentence also knows
     where in the clean text each concept stands (`places`) and each class is seen (`marks`).
     """
 
@@ -99,20 +99,14 @@ def view(document: Document) -> View:
     marks = [_marks(found, offset) for found in seen]
     passages = tuple(
         Passage(foldable(text), stream[0], _damped(count), vector, stream[1], mark)
-        for text, stream, count, vector, mark in zip(texts, streams, counts, vectors, marks, strict=False)
+        for text, stream, count, vector, mark in zip(texts, streams, counts, vectors.sentences, marks, strict=False)
     )
     total: Counter[str] = Counter()
     for count in counts:
         total.update(count)
     total["length"] = len(texts)
     stream = tuple(concept for found in streams for concept in (*found[0], _STOP))
-    return View(Passage(foldable(document.span_text()), stream, _damped(total), _pooled(vectors)), passages, document.units)
-
-
-def _pooled(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    mean = vectors.mean(axis=0)
-    norm = float(np.linalg.norm(mean))
-    return np.asarray(mean / norm if norm else mean, dtype=np.float32)
+    return View(Passage(foldable(document.span_text()), stream, _damped(total), vectors.whole), passages, document.units)
 
 
 def _damped(counts: Mapping[str, float]) -> dict[str, float]:
@@ -211,6 +205,15 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             ValueError: no passage is given.
         """
+        self.fit_transform(passages)
+        return self
+
+    def fit_transform(self, passages: Sequence[Passage], y: object = None) -> csr_matrix:
+        """Learn from passages and give their matrix; each is cut into sequences once.
+
+        Raises:
+            ValueError: no passage is given.
+        """
         if not passages:
             raise ValueError("Aucun passage pour apprendre les traits.")
         texts = [passage.folded for passage in passages]
@@ -220,30 +223,54 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             min_df=self.min_passages,
             sublinear_tf=True,
             dtype=np.float32,
-        ).fit(texts)
+        )
         self.characters_ = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(3, 5), min_df=self.min_passages + 1, max_features=60_000,
             sublinear_tf=True, dtype=np.float32,
-        ).fit(texts)  # fmt: skip
+        )  # fmt: skip
         self.concepts_ = TfidfVectorizer(
             analyzer=_concept_sequences, min_df=self.min_passages + 1, sublinear_tf=True, dtype=np.float32
-        ).fit([passage.concepts for passage in passages])
-        self.classes_ = DictVectorizer(dtype=np.float32).fit([passage.classes for passage in passages])
-        self.scale_ = MaxAbsScaler().fit(self.classes_.transform([passage.classes for passage in passages]))
-        return self
+        )
+        self.classes_ = DictVectorizer(dtype=np.float32)
+        # The encoder's vectors all lie close together: what tells texts apart is how far each number is from its mean.
+        self.spread_ = StandardScaler().fit(np.stack([passage.vector for passage in passages]))
+        counted = (
+            self.words_.fit_transform(texts),
+            self.characters_.fit_transform(texts),
+            self.concepts_.fit_transform([passage.concepts for passage in passages]),
+            self.classes_.fit_transform([passage.classes for passage in passages]),
+        )
+        self.scale_ = MaxAbsScaler().fit(counted[-1])
+        return self._weighted(*counted, self.vectors(passages))
+
+    def vectors(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
+        """The sentence vectors, centred and scaled so that their mean squared length is 1, of shape (len(passages), 768)."""
+        found = self.spread_.transform(np.stack([passage.vector for passage in passages]))
+        return np.asarray(found / np.sqrt(found.shape[1]), dtype=np.float32)
 
     def transform(self, passages: Sequence[Passage]) -> csr_matrix:
         """A float32 matrix of shape (len(passages), features)."""
         texts = [passage.folded for passage in passages]
-        classes = self.scale_.transform(self.classes_.transform([passage.classes for passage in passages]))
+        return self._weighted(
+            self.words_.transform(texts),
+            self.characters_.transform(texts),
+            self.concepts_.transform([passage.concepts for passage in passages]),
+            self.classes_.transform([passage.classes for passage in passages]),
+            self.vectors(passages),
+        )
+
+    def _weighted(
+        self, words: csr_matrix, characters: csr_matrix, concepts: csr_matrix, classes: csr_matrix, vectors: NDArray[np.float32]
+    ) -> csr_matrix:
+        """The blocks side by side, each times its weight."""
+        scaled = self.scale_.transform(classes)
         # A count beyond what training saw says no more than the largest one seen.
-        classes.data = np.minimum(classes.data, 1.0)
-        vectors = np.stack([passage.vector for passage in passages])
+        scaled.data = np.minimum(scaled.data, 1.0)
         blocks = (
-            self.words_.transform(texts) * np.float32(self.word_weight),
-            self.characters_.transform(texts) * np.float32(self.character_weight),
-            self.concepts_.transform([passage.concepts for passage in passages]) * np.float32(self.concept_weight),
-            classes * np.float32(self.class_weight),
+            words * np.float32(self.word_weight),
+            characters * np.float32(self.character_weight),
+            concepts * np.float32(self.concept_weight),
+            scaled * np.float32(self.class_weight),
             csr_matrix(vectors * np.float32(self.vector_weight)),
         )
         return csr_matrix(hstack(blocks, format="csr", dtype=np.float32))

@@ -16,7 +16,7 @@ _FITTED: Final[Mapping[str, tuple[str, ...]]] = {
     "character": ("characters_",),
     "concept": ("concepts_",),
     "class": ("classes_", "scale_"),
-    "vector": (),
+    "vector": ("spread_",),
 }
 
 Weights = Mapping[str, float]
@@ -27,8 +27,7 @@ def columns_of(features: PassageFeatures) -> dict[str, slice]:
     found: dict[str, slice] = {}
     start = 0
     for block in BLOCKS:
-        fitted = _FITTED[block]
-        width = len(getattr(features, fitted[0]).vocabulary_) if fitted else DIMENSIONS
+        width = DIMENSIONS if block == "vector" else len(getattr(features, _FITTED[block][0]).vocabulary_)
         found[block] = slice(start, start + width)
         start += width
     return found
@@ -77,5 +76,5 @@ _MAKERS: Final[Mapping[str, Callable[[PassageFeatures, Sequence[Any]], csr_matri
     "character": lambda features, passages: features.characters_.transform([passage.folded for passage in passages]),
     "concept": lambda features, passages: features.concepts_.transform([passage.concepts for passage in passages]),
     "class": _classes,
-    "vector": lambda _, passages: csr_matrix(np.stack([passage.vector for passage in passages])),
+    "vector": lambda features, passages: csr_matrix(features.vectors(passages)),
 }

@@ -43,10 +43,10 @@ _LIMITS: Final = """- L'ironie, la citation longue et les récits ambivalents re
 
 _METHOD: Final = """Régressions logistiques sur mots et suites de mots, suites de caractères, suites de concepts (mots des tables
 par leur classe, autres mots par leur racine), classes de mots, signaux (tournures à classes de mots) et indices de contexte, et
-vecteurs de phrases (USE multilingue 3) ; une lecture du texte entier, où stance et drapeau sont une seule régression à quatre
-issues, et une de chaque phrase, pondérées ensemble sur des rédacteurs non vus, ce qui fait du score une probabilité. Des règles
-écrites à la main soutiennent le score là où elles s'affirment. Le niveau vient de la table du guide, appliquée aux signes
-présents (docs/modele.md)."""
+vecteurs de phrases lues dans leur contexte (multilingual-e5-small, poids sur 4 bits, calcul sur 8) ; une lecture du texte
+entier, où stance et drapeau sont une seule régression à quatre issues, et une de chaque phrase, pondérées ensemble sur des
+rédacteurs non vus, ce qui fait du score une probabilité. Des règles écrites à la main soutiennent le score là où elles
+s'affirment. Le niveau vient de la table du guide, appliquée aux signes présents (docs/modele.md)."""
 
 _POINTS: Final = """| point | à quoi il sert |
 | --- | --- |

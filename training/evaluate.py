@@ -38,11 +38,6 @@ def predict_all(
     return found
 
 
-def levels_by_point(analyser: Analyser, texts: Sequence[AnnotatedText]) -> list[dict[str, int]]:
-    """The level of each text at every operating point."""
-    return [analyser.levels(text.text) for text in texts]
-
-
 def flag_by_point(texts: Sequence[AnnotatedText], levels: Sequence[Mapping[str, int]]) -> dict[str, Any]:
     """The flag at each operating point, as counts with intervals.
 

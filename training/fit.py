@@ -23,10 +23,11 @@ from model.store import library_versions, load_artefact, save_artefact, set_curr
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
-from training.matrices import Example, example_of, stacked_truth, writers_of
+from training.matrices import Example, stacked_truth, writers_of
 from training.measure import corpus_facts, measure
 from training.plots import model_plots
 from training.previous import METRICS, TRAINING, previous_model
+from training.reading import read_examples
 from training.thresholds import Scored, operating_points, page_penalty
 
 _FOLDS: Final = 5
@@ -37,7 +38,7 @@ SETTINGS: Final[dict[str, float]] = {
     "character_weight": 3.0,
     "concept_weight": 3.0,
     "class_weight": 0.7,
-    "vector_weight": 2.0,
+    "vector_weight": 2.8,
     "window_strength": 1.0,
     "sentence_strength": 1.0,
     "mixing_strength": 0.3,
@@ -107,11 +108,7 @@ def train(
 
 
 def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> list[Example]:
-    found = []
-    for done, text in enumerate(texts, start=1):
-        found.append(example_of(text))
-        progress(step, done, len(texts))
-    return found
+    return read_examples(texts, lambda done, total: progress(step, done, total))
 
 
 def _learn(

@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from model import features
-from model.encoder import DIMENSIONS
+from model.encoder import DIMENSIONS, Vectors
 from model.errors import VigieError
 
 # Imported here so that memory is counted from the point where every library that any model needs is loaded.
@@ -67,7 +67,11 @@ def _peak() -> float:
 
 def _leave_encoder_out() -> None:
     """Reading a text makes sentence vectors: a model whose blocks leave them out must not pay for them, in this process."""
-    vars(features)["encode"] = lambda texts: np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+    vars(features)["encode"] = _no_vectors
+
+
+def _no_vectors(sentences: Sequence[str]) -> Vectors:
+    return Vectors(np.zeros(DIMENSIONS, dtype=np.float32), np.zeros((len(sentences), DIMENSIONS), dtype=np.float32))
 
 
 def main(model: Path, sample: Path) -> None:

@@ -9,8 +9,9 @@ from model.records import Prediction
 from model.store import Artefact
 from training.corpus import SPLITS, AnnotatedText, corpus_hash, of_split
 from training.deletion import deletion_test
-from training.evaluate import evaluate, flag_by_point, levels_by_point, predict_all
+from training.evaluate import evaluate, flag_by_point
 from training.passages import annotator_figures
+from training.predicting import Predicted, predict_with_levels
 from training.slices import slice_figures
 
 Progress = Callable[[str, int, int], None]
@@ -40,22 +41,34 @@ def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progre
     analyser = Analyser(artefact)
     learned_from = {text.writer for text in of_split(texts, "train")}
     measured: dict[str, Any] = {}
-    seen: list[tuple[AnnotatedText, Prediction]] = []
+    seen = [text for split in ("dev", "test") for text in of_split(texts, split)]
+    found = predict_with_levels(artefact, seen, lambda done, total: progress("Mesure", done, total))
     for split in ("dev", "test"):
-        chosen = of_split(texts, split)
-        predictions = predict_all(analyser, chosen, lambda done, total: progress("Mesure", done, total))
-        seen += zip(chosen, predictions, strict=True)
-        measured[split] = evaluate(chosen, predictions) | {"slices": slice_figures(chosen, predictions)}
-        unseen = [i for i, text in enumerate(chosen) if text.writer not in learned_from]
-        some = bool(unseen) and len(unseen) < len(chosen)
+        places = [place for place, text in enumerate(seen) if text.split == split]
+        measured[split] = _evaluated(seen, found, places) | {"slices": slice_figures(*_parts(seen, found, places))}
+        unseen = [place for place in places if seen[place].writer not in learned_from]
+        some = bool(unseen) and len(unseen) < len(places)
         if some:
-            measured[f"{split}_unseen_writers"] = evaluate([chosen[i] for i in unseen], [predictions[i] for i in unseen])
+            measured[f"{split}_unseen_writers"] = _evaluated(seen, found, unseen)
         if split == "test":
-            levels = levels_by_point(analyser, chosen)
-            measured["points"] = flag_by_point(chosen, levels)
+            measured["points"] = _at_points(seen, found, places)
             if some:
-                measured["points_unseen_writers"] = flag_by_point([chosen[i] for i in unseen], [levels[i] for i in unseen])
+                measured["points_unseen_writers"] = _at_points(seen, found, unseen)
     progress("Épreuve d'effacement", 0, 1)
-    measured["deletion"] = deletion_test([text for text, _ in seen], [found for _, found in seen], analyser.predict)
+    measured["deletion"] = deletion_test(seen, [one.prediction for one in found], analyser.predict)
     progress("Épreuve d'effacement", 1, 1)
     return measured | {"annotators": annotator_figures(texts)}
+
+
+def _parts(
+    texts: Sequence[AnnotatedText], found: Sequence[Predicted], places: Sequence[int]
+) -> tuple[list[AnnotatedText], list[Prediction]]:
+    return [texts[place] for place in places], [found[place].prediction for place in places]
+
+
+def _evaluated(texts: Sequence[AnnotatedText], found: Sequence[Predicted], places: Sequence[int]) -> dict[str, Any]:
+    return evaluate(*_parts(texts, found, places))
+
+
+def _at_points(texts: Sequence[AnnotatedText], found: Sequence[Predicted], places: Sequence[int]) -> dict[str, Any]:
+    return flag_by_point([texts[place] for place in places], [found[place].levels for place in places])

@@ -15,7 +15,8 @@ from model.features import PassageFeatures
 from model.labels import INDICATOR_IDS, STANCE_IDS
 from training.blocks import Weights, all_blocks, columns_of, weighted
 from training.corpus import AnnotatedText, of_split
-from training.matrices import Example, example_of, stacked_truth
+from training.matrices import Example, stacked_truth
+from training.reading import read_examples
 
 #: What every compared model is asked for: signs, stance, flag; the first columns of WINDOW_HEADS.
 HEADS: Final = (*INDICATOR_IDS, *STANCE_IDS, FLAG)
@@ -35,9 +36,9 @@ class Ready:
     def __init__(self, matrix: Any) -> None:
         self.matrix = matrix
 
-    def fit(self, _: object) -> "Ready":
-        """Nothing is left to learn."""
-        return self
+    def fit_transform(self, _: object) -> Any:
+        """The matrix: nothing is left to learn."""
+        return self.matrix
 
     def transform(self, _: object) -> Any:
         """The matrix."""
@@ -161,12 +162,12 @@ class Pool:
     @cached_property
     def examples(self) -> list[Example]:
         """Every text, read and viewed once."""
-        found = []
-        for done, text in enumerate(self.texts, start=1):
-            found.append(example_of(text))
+
+        def progress(done: int, total: int) -> None:
             if self._progress:
-                self._progress("Lecture des textes", done, len(self.texts))
-        return found
+                self._progress("Lecture des textes", done, total)
+
+        return read_examples(self.texts, progress)
 
     @cached_property
     def truth(self) -> Truth:
