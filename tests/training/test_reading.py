@@ -15,7 +15,7 @@ CORPUS = Path(__file__).parents[2] / "data" / "annotated"
 
 @pytest.fixture(scope="module")
 def texts() -> list[AnnotatedText]:
-    return load_corpus(CORPUS)[:90]
+    return load_corpus(CORPUS)[:50]
 
 
 def test_processes_change_nothing(texts: list[AnnotatedText]) -> None:
@@ -34,7 +34,7 @@ def test_processes_change_nothing(texts: list[AnnotatedText]) -> None:
 def test_predictions_do_not_depend_on_processes(artefacts: Path, texts: list[AnnotatedText]) -> None:
     artefact = load_artefact(artefacts)
     counted: list[tuple[int, int]] = []
-    alone = predict_with_levels(artefact, texts[:25], lambda done, total: counted.append((done, total)), processes=1)
-    assert counted[-1] == (25, 25)
-    assert predict_with_levels(artefact, texts[:25], lambda _, __: None, processes=2) == alone
+    alone = predict_with_levels(artefact, texts[:8], lambda done, total: counted.append((done, total)), processes=1)
+    assert counted[-1] == (8, 8)
+    assert predict_with_levels(artefact, texts[:8], lambda _, __: None, processes=2) == alone
     assert all(one.levels["balanced"] == one.prediction.risk.level for one in alone if one.prediction.risk)
