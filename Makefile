@@ -28,7 +28,7 @@ help: ## liste les verbes
 
 install: .venv/installed ## installe tout dans .venv, versions figées
 
-train: install ## entraîne le modèle sur data/annotated (environ quatre minutes)
+train: install ## entraîne le modèle sur data/annotated (une dizaine de minutes)
 	$(BIN)/vigie train
 
 serve: install ## installe, entraîne si besoin, sert l'API et la page sur http://127.0.0.1:8000/
