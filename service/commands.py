@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -84,11 +83,15 @@ def score(
     delimiter: Annotated[str | None, typer.Option(help="Séparateur du CSV (détecté sinon) ; \\t pour tabulation.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encodage du fichier (détecté sinon).")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer la sortie si elle existe.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Reprendre l'analyse interrompue de cette sortie.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Secondes par texte ; au-delà, ligne d'erreur.")] = 30.0,
+    shard_rows: Annotated[int | None, typer.Option(min=1, max=100_000, hidden=True)] = None,
 ) -> None:
     """Analyse un fichier de textes ; une ligne fautive devient une ligne d'erreur, les autres continuent."""
     chosen = options(operating_point, prior)
     from service.batch.engine import Job, run
-    from service.batch.rows import Source
+    from service.batch.journal import parts_folder
+    from service.batch.records import Source
 
     mark = "\t" if delimiter == "\\t" else delimiter
     if mark is not None and (len(mark) != 1 or mark in '\r\n"'):
@@ -100,18 +103,21 @@ def score(
         chosen,
         workers,
         overwrite,
+        resume,
+        timeout,
+        shard_rows,
     )
-    started = time.perf_counter()
-    # A stopped run cleans up after itself, whether by Ctrl-C or by the system.
+    # A stopped run ends its workers, whether by Ctrl-C or by the system.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with terminal.rows_bar() as bar:
             report = run(job, bar)
     except KeyboardInterrupt:
-        raise VigieError(f"interrompu ; rien n'est écrit sous {output}.") from None
-    seconds = time.perf_counter() - started
+        kept = parts_folder(output)
+        hint = f" Ce qui est analysé est gardé dans {kept} : relancez avec --resume." if kept.exists() else ""
+        raise VigieError(f"interrompu ; rien n'est écrit sous {output}.{hint}") from None
     levels = ", ".join(f"niveau {level} : {report.levels[level]}" for level in sorted(report.levels, reverse=True))
-    say(f"{report.rows} ligne(s) en {seconds:.1f} s → {output}")
+    say(f"{report.rows} ligne(s) en {report.seconds:.1f} s → {output}")
     say(f"analysées : {report.statuses['ok']} ({levels or 'aucun niveau'})")
     if report.statuses["unsupported_language"]:
         say(f"autre langue que le français : {report.statuses['unsupported_language']}")
@@ -123,6 +129,8 @@ def score(
             say("  … (colonne ou champ « error » de la sortie)")
     if report.duplicates:
         say(f"identifiants déjà vus : {report.duplicates} ({', '.join(report.first_duplicates)})")
+    if report.lost:
+        say(f"processus arrêtés par le système et remplacés : {report.lost}")
 
 
 @app.command()

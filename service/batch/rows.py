@@ -5,9 +5,10 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any, Final
@@ -21,76 +22,46 @@ from charset_normalizer import from_bytes
 from openpyxl.utils.exceptions import InvalidFileException
 
 from model.errors import BatchError
+from service.batch.records import Row, Source, UnreadableError, format_of
 
 _SAMPLE: Final = 1 << 18
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _FIELD_LIMIT: Final = 50_000_000
 _PARQUET_ROWS: Final = 256
+#: What the libraries raise on bytes that are not, or no longer, of the format.
+_DAMAGE: Final = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    ParseError,
+    csv.Error,
+    zlib.error,
+    BadZipFile,
+    pa.ArrowException,
+)
 #: Of the bytes beyond ASCII, how many may be broken for a file still to count as UTF-8.
 _BROKEN_SHARE: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """How to read an input: path, names of the columns, delimiter and encoding (None: detected)."""
-
-    path: Path
-    text_column: str = "text"
-    id_column: str = "id"
-    delimiter: str | None = None
-    encoding: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the input: its number from 1, its identifier, its text or the reason why there is none, and the share
-    of the file read so far, in [0, 1].
-    """
-
-    number: int
-    id: str
-    text: str | None
-    problem: str | None
-    progress: float
-
-
-def format_of(path: Path) -> str:
-    """The format of a path by its name: `csv`, `jsonl`, `parquet` or `xlsx`.
-
-    Raises:
-        BatchError: another ending; the message names the endings known.
-    """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = bool(suffixes) and suffixes[-1] == ".gz"
-    ending = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
-    known = {
-        ".csv": "csv",
-        ".tsv": "csv",
-        ".jsonl": "jsonl",
-        ".ndjson": "jsonl",
-        ".parquet": "parquet",
-        ".xlsx": "xlsx",
-    }
-    if ending not in known or (packed and known[ending] in ("parquet", "xlsx")):
-        raise BatchError(
-            f"{path} : format inconnu. Attendu : .csv, .tsv, .jsonl, .parquet ou .xlsx (.gz possible pour .csv, .tsv, .jsonl)."
-        )
-    return known[ending]
 
 
 def read_rows(source: Source) -> Iterator[Row]:
     """The rows of an input, in order.
 
     Raises:
-        BatchError: the file cannot be read at all, or lacks the text column; the message names file and columns.
+        BatchError: the file is missing, or lacks the text column; the message names file and columns.
+        UnreadableError: the file is damaged; the message names the last row that could be read.
     """
     if source.path.is_dir() or not source.path.exists():
         raise BatchError(f"{source.path} : fichier introuvable.")
     reader = _READERS[format_of(source.path)]
+    number = 0
     try:
-        yield from reader(source)
-    except (OSError, EOFError, UnicodeError, LookupError, ParseError, csv.Error) as error:
-        raise BatchError(f"{source.path} : lecture impossible ({error}).") from error
+        for row in reader(source):
+            number = row.number
+            yield row
+    except _DAMAGE as error:
+        place = f"la ligne {number + 1} ne peut pas être lue" if number else "lecture impossible"
+        raise UnreadableError(f"{source.path} : {place} ({error}).", number) from error
 
 
 class _Counted(io.RawIOBase):
@@ -127,7 +98,8 @@ def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes] | gzip.GzipFile]]:
 def detect_encoding(path: Path) -> str:
     """The encoding of a text file: a byte order mark decides, then UTF-8 if nearly all of it is valid, then a guess."""
     with _opened(path) as (_, content):
-        sample = content.read(_SAMPLE)
+        pieces = _pieces(content)
+        sample = _start(pieces)
         for mark, name in (
             (codecs.BOM_UTF8, "utf-8-sig"),
             (codecs.BOM_UTF16_LE, "utf-16"),
@@ -135,22 +107,39 @@ def detect_encoding(path: Path) -> str:
         ):
             if sample.startswith(mark):
                 return name
-        if _is_utf8(sample, content):
+        if _is_utf8(chain([sample], pieces)):
             return "utf-8"
     guess = from_bytes(sample, cp_isolation=["cp1252", "latin_1", "mac_roman", "cp850"]).best()
     # The machines that write French listings in one byte a letter write this one.
     return guess.encoding if guess else "cp1252"
 
 
-def _is_utf8(sample: bytes, rest: IO[bytes] | gzip.GzipFile) -> bool:
+def _pieces(content: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """The bytes of a file as far as they can be read: a damage further on is for the reading of rows to tell."""
+    try:
+        while piece := content.read1(_SAMPLE):  # type: ignore[union-attr]
+            yield piece
+    except _DAMAGE:
+        return
+
+
+def _start(pieces: Iterator[bytes]) -> bytes:
+    sample = b""
+    for piece in pieces:
+        sample += piece
+        if len(sample) >= _SAMPLE:
+            break
+    return sample
+
+
+def _is_utf8(pieces: Iterator[bytes]) -> bool:
     broken = beyond = 0
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    piece = sample
-    while piece:
+    for piece in pieces:
         text = decoder.decode(piece)
-        broken += sum("\udc80" <= character <= "\udcff" for character in text)
-        beyond += sum(character > "\x7f" for character in text)
-        piece = rest.read(_SAMPLE)
+        if not text.isascii():
+            broken += sum("\udc80" <= character <= "\udcff" for character in text)
+            beyond += sum(character > "\x7f" for character in text)
     return broken <= _BROKEN_SHARE * beyond
 
 
@@ -188,7 +177,9 @@ def _checked_encoding(source: Source) -> str:
 
 def _detect_delimiter(source: Source, encoding: str) -> str:
     with _opened(source.path) as (_, content):
-        sample = io.TextIOWrapper(content, encoding=encoding, errors="surrogateescape", newline="").read(_SAMPLE)
+        start = _start(_pieces(content))
+    # The sample may end inside a character, which is then left out.
+    sample = codecs.getincrementaldecoder(encoding)("surrogateescape").decode(start)
     headers = {mark: next(csv.reader(io.StringIO(sample), delimiter=mark), []) for mark in _DELIMITERS}
     with_text = [mark for mark in _DELIMITERS if source.text_column in (name.strip() for name in headers[mark])]
     return max(with_text or _DELIMITERS, key=lambda mark: len(headers[mark]))
@@ -248,20 +239,21 @@ def _read_jsonl(source: Source) -> Iterator[Row]:
 
 def _read_parquet(source: Source) -> Iterator[Row]:
     try:
-        with pq.ParquetFile(source.path) as file:
-            names = file.schema_arrow.names
-            text_at, id_at = _columns(source, names)
-            wanted = [names[text_at]] + ([names[id_at]] if id_at is not None else [])
-            total = max(1, file.metadata.num_rows)
-            number = 0
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted):
-                texts = batch.column(names[text_at]).to_pylist()
-                ids = batch.column(names[id_at]).to_pylist() if id_at is not None else [None] * len(texts)
-                for id, text in zip(ids, texts, strict=True):
-                    number += 1
-                    yield _text_row(number, id, text, number / total, f"ligne {number} de la table")
-    except (pa.ArrowInvalid, pa.ArrowException) as error:
+        file = pq.ParquetFile(source.path)
+    except pa.ArrowException as error:
         raise BatchError(f"{source.path} : ce n'est pas un fichier Parquet lisible ({error}).") from error
+    with file:
+        names = file.schema_arrow.names
+        text_at, id_at = _columns(source, names)
+        wanted = [names[text_at]] + ([names[id_at]] if id_at is not None else [])
+        total = max(1, file.metadata.num_rows)
+        number = 0
+        for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted):
+            texts = batch.column(names[text_at]).to_pylist()
+            ids = batch.column(names[id_at]).to_pylist() if id_at is not None else [None] * len(texts)
+            for id, text in zip(ids, texts, strict=True):
+                number += 1
+                yield _text_row(number, id, text, number / total, f"ligne {number} de la table")
 
 
 def _read_xlsx(source: Source) -> Iterator[Row]:

@@ -24,7 +24,8 @@ from model.analyser import Analyser, Options
 from model.errors import BatchError
 from service.batch.engine import Job, run
 from service.batch.outputs import COLUMNS, Output
-from service.batch.rows import Source, read_rows
+from service.batch.records import Source
+from service.batch.rows import read_rows
 from service.cli import main
 from service.settings import load_settings
 
@@ -265,12 +266,12 @@ def test_inputs_that_cannot_be_used(tmp_path: Path, artefacts: Path, name: str, 
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_a_truncated_gzip_leaves_no_output(tmp_path: Path, artefacts: Path) -> None:
-    whole = gzip.compress(("id,text\n" + f"1,{HARMLESS}\n" * 3000).encode(), compresslevel=1)
+def test_a_truncated_gzip_leaves_no_output_but_what_was_scored(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
+    whole = gzip.compress(("id,text\n" + f"1,{HARMLESS}\n" * 300).encode(), compresslevel=1)
     (tmp_path / "in.csv.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BatchError, match=r"in\.csv\.gz"):
-        run(job(tmp_path / "in.csv.gz", tmp_path / "out.csv", artefacts))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv.gz"]
+    with pytest.raises(BatchError, match=r"in\.csv\.gz : la ligne \d+ ne peut pas être lue"):
+        run(job(tmp_path / "in.csv.gz", tmp_path / "out.csv", artefacts), analyser=analyser)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv.gz", "out.csv.parts"]
 
 
 def test_outputs_that_cannot_be_written(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
@@ -315,7 +316,7 @@ def test_an_interruption_leaves_nothing_under_the_final_name(
     source = write_input(tmp_path / "in.jsonl", [(str(n), f"{HARMLESS} Numéro {n}.") for n in range(6000)])
     output = tmp_path / "out.jsonl"
     running = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "score", str(source), "-o", str(output), "--workers", workers],
+        [sys.executable, "-m", "service.cli", "score", str(source), "-o", str(output), "--workers", workers, "--shard-rows", "9"],
         env=os.environ | {"VIGIE_MODEL_DIR": str(artefacts)},
         stderr=subprocess.PIPE,
         text=True,
@@ -325,7 +326,7 @@ def test_an_interruption_leaves_nothing_under_the_final_name(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):
-        if any(path.stat().st_size > 0 for path in tmp_path.glob("*.tmp")):
+        if any(tmp_path.glob("out.jsonl.parts/*.rows")):
             break
         time.sleep(0.1)
     if sent == signal.SIGINT:
@@ -335,7 +336,8 @@ def test_an_interruption_leaves_nothing_under_the_final_name(
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "interrompu" in errors
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
+    assert "--resume" in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl.parts"]
 
 
 @pytest.mark.parametrize("out", ["out.xlsx", "out.csv"])

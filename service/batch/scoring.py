@@ -1,0 +1,141 @@
+"""Score one row within its time: whatever its text does, the answer is a row."""
+
+import hashlib
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from model.errors import ArtefactError
+from model.records import OperatingPointName, Prediction, Problem
+from service.batch.encode import Encoder
+from service.batch.records import Row, Scored, failed
+
+if TYPE_CHECKING:
+    from model.analyser import Analyser, Options
+
+#: Tables and libraries are loaded by the first text; that time is not held against it.
+_FIRST_TEXT: Final = "Séance de magnétisme : je soulage le stress, 40 €, sur rendez-vous."
+#: An alarm that a library swallowed is given again after as many seconds.
+_AGAIN: Final = 1.0
+
+DUPLICATE: Final = Problem(code="duplicate_id", message="Cet identifiant se trouve déjà plus haut dans le fichier.")
+
+
+@dataclass(frozen=True, slots=True)
+class TextScorer:
+    """What gives the prediction of a text and its identifier; its version and operating point stand in rows without one."""
+
+    version: str
+    operating_point: OperatingPointName
+    predict: Callable[[str, str], Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model by name, and the sha256 of its manifest, which holds those of its files."""
+
+    root: Path
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, root: Path, name: str) -> "ModelFile":
+        """The model of that name as it stands on disk.
+
+        Raises:
+            ArtefactError: there is none.
+        """
+        return cls(root, name, _manifest_hash(root, name))
+
+
+def load_scorer(model: ModelFile, options: "Options") -> TextScorer:
+    """The scorer of a model, which must still be the same on disk.
+
+    Raises:
+        ArtefactError: it disappeared, changed, or cannot be trusted.
+    """
+    # The model and its libraries are imported by the process that scores.
+    from model.analyser import Analyser
+
+    found = _manifest_hash(model.root, model.name)
+    if found != model.sha256:
+        raise ArtefactError(f"Le modèle {model.name} a changé dans {model.root} depuis le début de l'analyse.")
+    return scorer_of(Analyser.load(model.root, model.name), options)
+
+
+def scorer_of(analyser: "Analyser", options: "Options") -> TextScorer:
+    """The scorer of a model that is already loaded."""
+    analyser.predict(_FIRST_TEXT, options=options)
+
+    def predict(text: str, id: str) -> Prediction:
+        return analyser.predict(text, id=id, options=options)
+
+    return TextScorer(analyser.artefact.version, options.operating_point, predict)
+
+
+def _manifest_hash(root: Path, name: str) -> str:
+    path = root / name / "manifest.json"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ArtefactError(f"Le modèle {name} n'est pas ou plus dans {root} ({error.strerror}).") from error
+
+
+class _TooSlow(BaseException):
+    """Not an Exception, so that no library takes it for an error of its own."""
+
+
+def score_row(scorer: TextScorer, row: Row, seconds: float) -> Prediction:
+    """The prediction of a row; one without a text, or whose text takes more than `seconds`, is a prediction with an error."""
+    if row.text is None:
+        problem = Problem(code=row.code, message=row.problem or "texte illisible")
+        return failed(row.id, problem, scorer.version, scorer.operating_point)
+    try:
+        with _Alarm(seconds):
+            return scorer.predict(row.text, row.id)
+    except _TooSlow:
+        problem = too_slow(seconds)
+    except Exception as error:
+        # Nothing that one text does may stop the rows after it.
+        problem = Problem(code="invalid_text", message=f"Le texte n'a pas pu être analysé ({type(error).__name__}).")
+    return failed(row.id, problem, scorer.version, scorer.operating_point)
+
+
+def too_slow(seconds: float) -> Problem:
+    """The error of a text that takes too long."""
+    return Problem(code="timeout", message=f"L'analyse du texte a dépassé {seconds:g} s.")
+
+
+def encoded(prediction: Prediction, row: Row, encode: Encoder) -> Scored:
+    """A prediction as it is kept, with a warning if its identifier was met before."""
+    if row.duplicate:
+        prediction = prediction.model_copy(update={"warnings": [*prediction.warnings, DUPLICATE]})
+    error = (prediction.error.code, prediction.error.message) if prediction.error else None
+    return Scored(encode(prediction), prediction.status, prediction.risk.level if prediction.risk else None, error)
+
+
+class _Alarm:
+    """Raises _TooSlow inside its block after a while; does nothing outside the main thread, where signals do not arrive."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.armed = threading.current_thread() is threading.main_thread()
+        self.before: Any = None
+
+    def __enter__(self) -> None:
+        if self.armed:
+            self.before = signal.signal(signal.SIGALRM, _ring)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN)
+
+    def __exit__(self, *_: object) -> None:
+        if self.armed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self.before)
+
+
+def _ring(signum: int, frame: FrameType | None) -> None:
+    raise _TooSlow
