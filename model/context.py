@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
-
-import regex
 
 from model.tables import load_tables
 from model.text import Span, fold
-from model.wordings import WordingFinder, read_wordings
+from model.wordings import Wording, WordingFinder, WordingHit, plain_wording, read_wordings
 
 CONTEXT_KINDS: Final = (
     "negation",
@@ -48,17 +46,28 @@ class RuleHit:
 
 
 @cache
-def _patterns() -> tuple[tuple[tuple[str, regex.Pattern[str]], ...], tuple[tuple[str, str, regex.Pattern[str]], ...]]:
-    tables = load_tables()
-    cues = tuple((cue.kind, regex.compile(cue.pattern)) for cue in tables.cues)
-    rules = tuple((rule.kind, rule.id, regex.compile(rule.pattern)) for rule in tables.rules)
-    return cues, rules
+def cue_finder() -> WordingFinder:
+    """The finder of the broad cues; TableError where their table is missing or malformed."""
+    return WordingFinder(_broad_cues())
+
+
+def _broad_cues() -> list[Wording]:
+    return [cue for name in CUE_FILES for cue in read_wordings(name, "cue", CONTEXT_KINDS)]
 
 
 @cache
-def cue_finder() -> WordingFinder:
-    """The finder of the broad cues; TableError where their table is missing or malformed."""
-    return WordingFinder([cue for name in CUE_FILES for cue in read_wordings(name, "cue", CONTEXT_KINDS)])
+def _finder() -> WordingFinder:
+    """The finder of all cues, narrow and broad, and of the rules: they are looked for in the same texts."""
+    tables = load_tables()
+    cues = [plain_wording(f"narrow-{number}", cue.kind, cue.pattern) for number, cue in enumerate(tables.cues)]
+    rules = [plain_wording(rule.id, rule.kind, rule.pattern) for rule in tables.rules]
+    return WordingFinder([*_broad_cues(), *cues, *rules])
+
+
+@lru_cache(maxsize=8)
+def _found(folded: str) -> tuple[WordingHit, ...]:
+    """The cues and the rules of a folded text; both are asked for, one after the other."""
+    return tuple(_finder().find(folded))
 
 
 _UNMAKING: Final = frozenset({"negation", "condition", "question", "quotation", "reported_speech", "warning", "satire"})
@@ -82,14 +91,7 @@ def foldable(text: str) -> str:
 
 def find_cues(text: str) -> list[Cue]:
     """The cues of a clean text, sorted by position, overlapping cues of one kind merged."""
-    folded = foldable(text)
-    found = [
-        Cue(kind, Span(*match.span()))
-        for kind, pattern in _patterns()[0]
-        for match in pattern.finditer(folded)
-        if match.end() > match.start()
-    ]
-    found += [Cue(hit.label, hit.span) for hit in cue_finder().find(folded)]
+    found = [Cue(hit.label, hit.span) for hit in _found(foldable(text)) if hit.label in CONTEXT_KINDS]
     found.sort(key=lambda cue: (cue.kind, cue.span.start, cue.span.end))
     merged: list[Cue] = []
     for cue in found:
@@ -103,11 +105,5 @@ def find_cues(text: str) -> list[Cue]:
 
 def find_rules(text: str) -> list[RuleHit]:
     """The rules that fire in a clean text, sorted by position, whatever their context."""
-    folded = foldable(text)
-    found = [
-        RuleHit(label, name, Span(*match.span()))
-        for label, name, pattern in _patterns()[1]
-        for match in pattern.finditer(folded)
-        if match.end() > match.start()
-    ]
+    found = [RuleHit(hit.label, hit.id, hit.span) for hit in _found(foldable(text)) if hit.label not in CONTEXT_KINDS]
     return sorted(found, key=lambda hit: (hit.span.start, hit.span.end, hit.rule))

@@ -14,6 +14,8 @@ from model.text import Span, clean, fold
 
 _TOKEN: Final = regex.compile(r"[\p{L}\p{N}]+|[%€]")
 _STEM: Final = 3
+#: How many different tokens a finder remembers, so that texts made of ever new words do not fill the memory.
+_REMEMBERED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class PhraseFinder:
         """Index (table, entry, phrase) triples; phrases without a word are refused with ValueError."""
         self._exact: dict[str, list[tuple[tuple[str, ...], str, str]]] = defaultdict(list)
         self._stems: dict[str, list[tuple[tuple[str, ...], str, str]]] = defaultdict(list)
+        self._begun: dict[str, tuple[tuple[tuple[str, ...], str, str], ...]] = {}
         for table, entry, phrase in phrases:
             words = _words_of_phrase(phrase)
             if not words:
@@ -75,16 +78,26 @@ class PhraseFinder:
         taken: dict[str, int] = defaultdict(int)
         for first, text in enumerate(texts):
             longest: dict[tuple[str, str], int] = {}
-            for words, table, entry in self._candidates(text):
-                if self._matches(texts, first, words):
+            for rest, table, entry in self._begun_by(text):
+                if not rest or self._follow(texts, first + 1, rest):
                     key = (table, entry)
-                    longest[key] = max(longest.get(key, 0), len(words))
+                    longest[key] = max(longest.get(key, 0), len(rest) + 1)
             for (table, entry), length in sorted(longest.items(), key=lambda item: (-item[1], item[0])):
                 if taken[table] <= first:
                     taken[table] = first + length
                     span = Span(tokens[first].span.start, tokens[first + length - 1].span.end)
                     best.append(Hit(table, entry, first, first + length, span))
         return best
+
+    def _begun_by(self, text: str) -> tuple[tuple[tuple[str, ...], str, str], ...]:
+        """The phrases whose first word a token is, each as its other words, table and entry; remembered for the usual tokens."""
+        known = self._begun.get(text)
+        if known is None:
+            found = self._candidates(text)
+            known = tuple((words[1:], table, entry) for words, table, entry in found if _same_word(text, words[0]))
+            if len(self._begun) < _REMEMBERED:
+                self._begun[text] = known
+        return known
 
     def _candidates(self, text: str) -> list[tuple[tuple[str, ...], str, str]]:
         found = list(self._exact.get(text, ()))
@@ -95,7 +108,8 @@ class PhraseFinder:
         return found
 
     @staticmethod
-    def _matches(texts: Sequence[str], first: int, words: tuple[str, ...]) -> bool:
-        if first + len(words) > len(texts):
+    def _follow(texts: Sequence[str], place: int, words: tuple[str, ...]) -> bool:
+        """Whether words stand one after the other from a place on."""
+        if place + len(words) > len(texts):
             return False
-        return all(_same_word(texts[first + offset], word) for offset, word in enumerate(words))
+        return all(_same_word(texts[place + offset], word) for offset, word in enumerate(words))

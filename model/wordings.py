@@ -1,11 +1,11 @@
 """Broad wordings: patterns with slots for word classes, tried only on texts that hold one of their anchors.
 
-Hundreds of them cost little, since most texts hold few anchors, and patterns are compiled at their first use.
+Hundreds of them cost little, since most texts hold little of what a match needs, and patterns are compiled at their first use.
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -13,6 +13,8 @@ from typing import Any, Final
 import regex
 
 from model.errors import TableError
+from model.needs import Needs, needs_of, piece_of
+from model.screen import Screen, read, spans
 from model.tables import Tables, load_tables
 from model.text import Span, fold
 
@@ -116,6 +118,11 @@ def _row(
     return Wording(found, str(label), strength, anchors, row["pattern"], words, row["example"], row["counter"])
 
 
+def plain_wording(name: str, label: str, pattern: str) -> Wording:
+    """A wording that is a pattern only: no slots, and no anchors to hold."""
+    return Wording(name, label, "", ("",), pattern, {}, "", "")
+
+
 class WordingFinder:
     """Finds the wordings of a list in a text."""
 
@@ -125,27 +132,60 @@ class WordingFinder:
         if twice:
             raise TableError(f"Tournures : {twice} identifiant(s) donné(s) deux fois.")
         self.wordings = tuple(wordings)
-        self._index: dict[str, list[int]] = {}
-        for number, wording in enumerate(wordings):
-            for anchor in wording.anchors:
-                self._index.setdefault(anchor, []).append(number)
+        anchors = [_with_pieces(wording.anchors) for wording in wordings]
+        # A piece that is its whole anchor, of letters only, needs no second look.
+        self._whole = [frozenset(piece for piece, anchor in pairs if piece == anchor and anchor.isalpha()) for pairs in anchors]
+        self._partly = [
+            [pair for pair in pairs if pair[1] not in whole] for pairs, whole in zip(anchors, self._whole, strict=True)
+        ]
+        self._first = [_anchor_group(pairs) for pairs in anchors]
+        # To read a pattern takes milliseconds: at first only its anchors are known, which most texts hold none of.
+        self._screen = Screen([Needs(groups, whole=False) for groups in self._first])
         self._patterns: dict[int, regex.Pattern[str]] = {}
 
     def find(self, folded: str) -> list[WordingHit]:
         """The wordings of a folded text (lower case, no accents, no line break), sorted by position."""
-        chosen = sorted({number for anchor, numbers in self._index.items() if anchor in folded for number in numbers})
+        reading = read(folded)
+        passing = self._screen.passing(reading)
+        unread = [number for number in passing.unread if self._anchored(number, folded, passing.pieces)]
+        if unread:
+            self._screen.learn({number: self._needs(number) for number in unread})
+            passing = self._screen.passing(reading)
         hits = [
-            WordingHit(self.wordings[number].id, self.wordings[number].label, self.wordings[number].strength, Span(*match.span()))
-            for number in chosen
-            for match in self._pattern(number).finditer(folded)
-            if match.end() > match.start()
+            WordingHit(self.wordings[number].id, self.wordings[number].label, self.wordings[number].strength, Span(*span))
+            for number, places in passing.places.items()
+            if self._anchored(number, folded, passing.pieces)
+            for span in spans(self._pattern(number), folded, places)
         ]
         return sorted(hits, key=lambda hit: (hit.span.start, hit.span.end, hit.id))
+
+    def _anchored(self, number: int, folded: str, pieces: frozenset[str]) -> bool:
+        """Whether a text holds an anchor of a wording; only those of which a piece was found are looked for."""
+        if not self._whole[number].isdisjoint(pieces):
+            return True
+        return any((not piece or piece in pieces) and anchor in folded for piece, anchor in self._partly[number])
+
+    def _needs(self, number: int) -> Needs:
+        """What a wording needs: one of its anchors first."""
+        needs = needs_of(self.wordings[number].pattern, self.wordings[number].slots)
+        return replace(needs, groups=(*self._first[number], *needs.groups))
 
     def _pattern(self, number: int) -> regex.Pattern[str]:
         if number not in self._patterns:
             self._patterns[number] = _compiled(self.wordings[number])
         return self._patterns[number]
+
+
+def _with_pieces(anchors: Sequence[str]) -> list[tuple[str, str]]:
+    """Anchors with a piece of each; without pieces where one of them has none to be looked for first."""
+    pieces = [piece_of(anchor) for anchor in anchors]
+    return list(zip(pieces if all(pieces) else [""] * len(anchors), anchors, strict=True))
+
+
+def _anchor_group(anchors: Sequence[tuple[str, str]]) -> tuple[frozenset[str], ...]:
+    """The group that stands for « one of these anchors », given with a piece of each: none where one has no piece."""
+    pieces = frozenset(piece for piece, _ in anchors)
+    return () if "" in pieces else (pieces,)
 
 
 def _compiled(wording: Wording) -> regex.Pattern[str]:

@@ -85,9 +85,7 @@ def train(
     if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
         raise CorpusError(f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
     with threadpool_limits(limits=1):
-        examples = _examples(learn, "Lecture des textes", progress)
-        tuning = _examples(tune, "Lecture des textes de réglage", progress)
-        classifier, points, rates = _learn(examples, tuning, seed, progress)
+        classifier, points, rates = _learn(learn, tune, seed, progress)
         name = _name(texts, classifier, points, rates)
         facts = _facts(texts, seed, rates, classifier)
         previous = previous_model(root, name)
@@ -112,8 +110,11 @@ def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> 
 
 
 def _learn(
-    examples: Sequence[Example], tuning: Sequence[Example], seed: int, progress: Progress
+    learn: Sequence[AnnotatedText], tune: Sequence[AnnotatedText], seed: int, progress: Progress
 ) -> tuple[Classifier, dict[str, OperatingPoint], Measured]:
+    # What is read of the texts takes a gigabyte: it lives no longer than this function.
+    examples = _examples(learn, "Lecture des textes", progress)
+    tuning = _examples(tune, "Lecture des textes de réglage", progress)
     inputs = _out_of_fold(examples, seed, progress)
     truth = stacked_truth(examples)
     classifier = _fit_heads(examples)

@@ -109,3 +109,24 @@ def test_the_cost_is_that_of_the_text_not_of_the_table() -> None:
     started = time.process_time()
     assert finder.find(tokens) == []
     assert time.process_time() - started < 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    phrases=st.lists(st.sampled_from(["cancer", "cancer du sein", "sein", "du", "guer*", "guer* du", "s*", "soin"]), unique=True),
+    words=st.lists(st.sampled_from(["cancer", "cancers", "du", "sein", "seins", "guerir", "guer", "s", "soins"]), max_size=8),
+)
+def test_the_longest_phrase_is_found_at_each_place_each_time(phrases: list[str], words: list[str]) -> None:
+    def same(token: str, word: str) -> bool:
+        return token.startswith(word[:-1]) if word.endswith("*") else token in {word, f"{word}s", f"{word}x"}
+
+    expected, after = [], 0
+    for place in range(len(words)):
+        here = [phrase.split() for phrase in phrases]
+        sizes = [len(one) for one in here if len(words) >= place + len(one) and all(map(same, words[place:], one))]
+        if sizes and place >= after:
+            after = place + max(sizes)
+            expected.append((place, after))
+    finder = PhraseFinder(("table", phrase, phrase) for phrase in phrases)
+    for _ in range(2):
+        assert [(hit.first, hit.after) for hit in finder.find(tokenize(" ".join(words)))] == expected
