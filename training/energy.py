@@ -27,7 +27,10 @@ _CPUINFO: Final = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Elapsed and processor seconds, the process's peak memory in bytes (None: not known), and the machine."""
+    """Elapsed and processor seconds, an upper bound of peak memory in bytes (None: not known), and the machine.
+
+    Processes that were started and waited for are counted with this one.
+    """
 
     seconds: float
     cpu_seconds: float
@@ -57,13 +60,13 @@ class Meter:
 
     def __init__(self) -> None:
         self._seconds = time.perf_counter()
-        self._cpu_seconds = time.process_time()
+        self._cpu_seconds = _cpu_seconds()
 
     def read(self) -> Spent:
         """What was spent since."""
         return Spent(
             time.perf_counter() - self._seconds,
-            time.process_time() - self._cpu_seconds,
+            _cpu_seconds() - self._cpu_seconds,
             _peak_bytes(),
             _processor(),
             os.cpu_count() or 1,
@@ -72,10 +75,18 @@ class Meter:
         )
 
 
+def _cpu_seconds() -> float:
+    """Processor seconds of this process and of those that it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def _peak_bytes() -> int | None:
+    """Peak of this process, plus that of its largest child for each processor: what all took at once was at most that."""
     if sys.platform == "win32":
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = own + child * (os.cpu_count() or 1)
     return peak if sys.platform == "darwin" else peak * 1024  # kibibytes but on macOS
 
 

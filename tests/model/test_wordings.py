@@ -1,6 +1,8 @@
 """Broad wordings: each row matches its example and not its near-miss, slots and anchors work, bad tables are named."""
 
+import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,16 @@ def test_nothing_is_missed_for_being_fast(sentences: list[str], between: str, cu
     text = read(between.join(sentences)[cut:])
     for finder in (signal_finder(), cue_finder()):
         assert [(hit.id, hit.span.start, hit.span.end) for hit in finder.find(text)] == every_hit(finder, text)
+
+
+def test_a_new_finder_finds_the_same_at_first_and_in_many_threads() -> None:
+    rows = signal_finder().wordings[::8]
+    texts = [read(f"{row.example} {other.counter}") for row, other in itertools.pairwise(rows)]
+    known, finder = WordingFinder(rows), WordingFinder(rows)
+    expected = [every_hit(known, text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(finder.find, texts * 2))
+    assert [[(hit.id, hit.span.start, hit.span.end) for hit in hits] for hits in found] == expected * 2
 
 
 @pytest.mark.parametrize("pattern", TRICKY)
