@@ -17,7 +17,7 @@ GRAVE: Final = frozenset(
 )
 IMMEDIATE: Final = frozenset({"breaking_with_medicine", "physical_danger"})
 _ILL: Final = frozenset({"illness", "serious_illness"})
-_WEAK_TOGETHER: Final = 3
+WEAK_TOGETHER: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _weak_with_illness(found: frozenset[str], targets: frozenset[str]) -> frozen
 
 
 def _three_weak(found: frozenset[str], _: frozenset[str]) -> frozenset[str]:
-    return found & WEAK if len(found & WEAK) >= _WEAK_TOGETHER else frozenset()
+    return found & WEAK if len(found & WEAK) >= WEAK_TOGETHER else frozenset()
 
 
 LEVEL_RULES: Final[tuple[LevelRule, ...]] = (

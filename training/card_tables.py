@@ -204,6 +204,7 @@ def thresholds(operating: Mapping[str, Mapping[str, Any]]) -> str:
     else:
         rows = [(name, *(number(point["indicators"][id]) for point in own)) for id, name in INDICATOR_NAMES.items()]
     rows.append(("stance « promeut »", *(number(point["promotes"]) for point in own)))
+    rows.append(("drapeau, d'où un signe au moins est présent", *(number(point["flag"]) for point in own)))
     rows += [(target.name, *(number(point["targets"][target.id]) for point in own)) for target in TARGETS]
     return table(("seuil sur le score", *OPERATING_POINTS), rows)
 

