@@ -277,7 +277,7 @@ def _resources(model: Model) -> str:
     rows = (
         ("durée, mesures comprises", f"{spent.seconds:.0f} s"),
         ("temps de processeur", f"{spent.cpu_seconds:.0f} s"),
-        ("mémoire de pointe (borne haute, processus compris)", peak),
+        ("mémoire de pointe, processus lancés compris", peak),
         ("énergie estimée", f"{number(spent.watt_hours())} Wh (de {number(low)} à {number(high)})"),
         ("processeur", f"{spent.processor}, {spent.cores} cœurs"),
         ("mémoire", memory),

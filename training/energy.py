@@ -6,6 +6,7 @@ None of it decides a prediction, and none of it enters an artefact's name.
 import os
 import platform
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,12 +23,13 @@ CORE_WATTS_RANGE: Final = (4.0, 15.0)
 MEMORY_WATTS: Final = 0.3725
 _GIB: Final = 1 << 30
 _HOUR: Final = 3600.0
+_LOOK_EVERY: Final = 0.5
 _CPUINFO: Final = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Elapsed and processor seconds, an upper bound of peak memory in bytes (None: not known), and the machine.
+    """Elapsed and processor seconds, peak resident memory in bytes (None: not known), and the machine.
 
     Processes that were started and waited for are counted with this one.
     """
@@ -56,18 +58,30 @@ class Spent:
 
 
 class Meter:
-    """Counts from its making; `read` may be called at any time."""
+    """Counts from its making; `read` ends it.
+
+    Memory is looked at twice a second, from a thread that ends with the process.
+    """
 
     def __init__(self) -> None:
         self._seconds = time.perf_counter()
         self._cpu_seconds = _cpu_seconds()
+        self._peak = 0
+        self._done = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(_LOOK_EVERY):
+            self._peak = max(self._peak, _resident_bytes())
 
     def read(self) -> Spent:
         """What was spent since."""
+        self._done.set()
+        own = _own_peak_bytes()
         return Spent(
             time.perf_counter() - self._seconds,
             _cpu_seconds() - self._cpu_seconds,
-            _peak_bytes(),
+            max(own, self._peak) if own is not None else None,
             _processor(),
             os.cpu_count() or 1,
             _memory_bytes(),
@@ -81,13 +95,24 @@ def _cpu_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _peak_bytes() -> int | None:
-    """Peak of this process, plus that of its largest child for each processor: what all took at once was at most that."""
+def _own_peak_bytes() -> int | None:
     if sys.platform == "win32":
         return None
-    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    peak = own + child * (os.cpu_count() or 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # kibibytes but on macOS
+
+
+def _resident_bytes() -> int:
+    """Resident memory of this process and of its children at this moment; what they share is counted for each. 0: unknown."""
+    found = 0
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    try:
+        for number in (str(os.getpid()), *children.read_text(encoding="ascii").split()):
+            found += int(Path(f"/proc/{number}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        # Not Linux, or a child that has just ended.
+        return found
+    return found
 
 
 def _processor() -> str:

@@ -69,7 +69,7 @@ def _flag_cut(scored: Scored, cuts: dict[str, float]) -> float:
     grave texts are rarer than in the corpus each false one weighs more.
     """
     found = []
-    for cut in (float(logit(probability)) for probability in _FLAG_CUTS):
+    for cut in (float(logit(share)) for share in _FLAG_CUTS):
         recall, precision = flag_figures(scored, _shifted({**cuts, FLAG: cut}, 0.0))
         found.append((2 * recall * precision / max(recall + precision, 1e-9), cut))
     best = max(f1 for f1, _ in found)
