@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +10,7 @@ from model.analyser import Analyser
 from model.records import Prediction
 from model.store import Artefact
 from training.corpus import AnnotatedText
+from training.workers import workers
 
 #: Fewer texts are read before another process has started and loaded the model (some five seconds).
 _WORTH_PROCESSES: Final = 400
@@ -52,8 +51,7 @@ def _of(analyser: Analyser) -> Callable[[AnnotatedText], Predicted]:
 def _side_by_side(artefact: Artefact, texts: Sequence[AnnotatedText], count: int) -> Iterator[Predicted]:
     parts = [texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE)]
     where = (artefact.folder.parent, artefact.folder.name)
-    # Fresh processes: a copy of this one would share the encoder's session, which is not made for that.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_load, initargs=where) as pool:
+    with workers(count, _load, where) as pool:
         for part in pool.map(_predict, parts):
             yield from part
 

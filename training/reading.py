@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
-from multiprocessing import get_context
 from typing import Final
 
 from threadpoolctl import threadpool_limits
 
 from training.corpus import AnnotatedText
 from training.matrices import Example, example_of
+from training.workers import workers
 
 #: Fewer texts are read before another process has started and loaded its tables (some four seconds).
 _WORTH_PROCESSES: Final = 600
@@ -31,8 +30,7 @@ def read_examples(
     if count == 1:
         return list(_counted((example_of(text) for text in texts), len(texts), progress))
     parts = [texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE)]
-    # Fresh processes: a copy of this one would share the encoder's session, which is not made for that.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with workers(count) as pool:
         return list(_counted(chain.from_iterable(pool.map(_read, parts)), len(texts), progress))
 
 

@@ -1,5 +1,8 @@
 """Reading and predicting many texts: order kept, the same whatever the number of processes, every text counted."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +41,25 @@ def test_predictions_do_not_depend_on_processes(artefacts: Path, texts: list[Ann
     assert counted[-1] == (8, 8)
     assert predict_with_levels(artefact, texts[:8], lambda _, __: None, processes=2) == alone
     assert all(one.levels["balanced"] == one.prediction.risk.level for one in alone if one.prediction.risk)
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "endless.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "from training.workers import workers\n"
+        "if __name__ == '__main__':\n"
+        "    with workers(1) as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(60)\n",
+        encoding="utf-8",
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("Le processus lancé survit à celui qui l'a lancé.")
