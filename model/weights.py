@@ -56,7 +56,7 @@ class Weights:
             raise EncoderError(f"Encodeur : {path} n'est pas au format attendu ({_MAGIC.decode()}).")
         try:
             self._read()
-        except (struct.error, UnicodeDecodeError) as error:
+        except (struct.error, ValueError) as error:
             raise EncoderError(f"Encodeur : {path} est incomplet ({error}).") from error
 
     def _read(self) -> None:
@@ -129,4 +129,8 @@ def _unpacked(blocks: NDArray[np.uint8]) -> Floats:
 @cache
 def encoder_weights() -> Weights:
     """The weights of the installed package; EncoderError when they are missing or damaged."""
-    return Weights(Path(str(resources.files(PACKAGE).joinpath(_FILE))))
+    try:
+        folder = resources.files(PACKAGE)
+    except ModuleNotFoundError as error:
+        raise EncoderError(f"Encodeur : le paquet « {PACKAGE} » n'est pas installé.") from error
+    return Weights(Path(str(folder.joinpath(_FILE))))

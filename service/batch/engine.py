@@ -110,7 +110,10 @@ class _Run:
         if job.resume and (done := finished(job.output, key)):
             journal.remove()
             return done
-        self._open(key)
+        try:
+            self._open(key)
+        except OSError as error:
+            raise BatchError(f"{journal.folder} : écriture impossible ({error.strerror or error}).") from error
         try:
             self._score()
             after = job.source.path.stat()
@@ -145,6 +148,11 @@ class _Run:
         Raises:
             BatchError: there is something, and the command does not say what to do with it.
         """
+        if self.journal.key is None and (foreign := self.journal.foreign()):
+            raise BatchError(
+                f"{self.journal.folder} : ce dossier contient « {foreign} », qui n'est pas d'une analyse. "
+                "Déplacez-le ou choisissez un autre nom de sortie."
+            )
         if self.journal.key is None or self.job.resume or self.job.overwrite:
             return
         raise BatchError(

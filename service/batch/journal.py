@@ -20,6 +20,8 @@ from model.errors import BatchError
 from service.batch.outputs import settle
 
 FORMAT: Final = "vigie-batch-1"
+#: Endings of what a run keeps in its folder, beside lock and journal.
+_OURS: Final = frozenset({".rows", ".tmp"})
 _JOURNAL: Final = "journal.jsonl"
 _LOCK: Final = "lock"
 
@@ -157,6 +159,11 @@ class Journal:
             self.unreadable = True
         elif kind == "assembling":
             self.assembling = True
+
+    def foreign(self) -> str | None:
+        """The name of something in the folder that no run wrote there, if any."""
+        names = sorted(path.name for path in self.folder.iterdir() if path.is_dir() or path.suffix not in _OURS)
+        return next((name for name in names if name not in {_LOCK, _JOURNAL}), None)
 
     def clear(self) -> None:
         """Forget everything that an earlier run kept."""

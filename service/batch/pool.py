@@ -183,6 +183,9 @@ def _work(connection: "Connection[Any, Any]", setup: Setup) -> None:
     except VigieError as error:
         connection.send(("failed", str(error)))
         return
+    except Exception as error:
+        connection.send(("failed", f"Le modèle n'a pas pu être chargé ({type(error).__name__} : {error})."))
+        return
     encode = encoder_for(setup.output)
     connection.send(("ready", None))
     with Path(os.devnull).open("w") as nowhere:
@@ -206,6 +209,9 @@ def _scored(scorer: TextScorer, row: Row, seconds: float, encode: Any, nowhere: 
     faulthandler.dump_traceback_later(1.5 * seconds + 1, exit=True, file=nowhere)
     try:
         return encoded(score_row(scorer, row, seconds), row, encode)
+    except Exception as error:
+        problem = Problem(code="invalid_text", message=f"La réponse n'a pas pu être écrite ({type(error).__name__}).")
+        return encoded(failed(row.id, problem, scorer.version, scorer.operating_point), row, encode)
     finally:
         faulthandler.cancel_dump_traceback_later()
 

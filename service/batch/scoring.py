@@ -98,6 +98,9 @@ def score_row(scorer: TextScorer, row: Row, seconds: float) -> Prediction:
         with _Alarm(seconds):
             return scorer.predict(row.text, row.id)
     except _TooSlow:
+        # It may have rung just as the block was left, before the alarm was put off.
+        _Alarm.ringing = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
         problem = too_slow(seconds)
     except Exception as error:
         # Nothing that one text does may stop the rows after it.
@@ -121,6 +124,8 @@ def encoded(prediction: Prediction, row: Row, encode: Encoder) -> Scored:
 class _Alarm:
     """Raises _TooSlow inside its block after a while; does nothing outside the main thread, where signals do not arrive."""
 
+    ringing = False
+
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.armed = threading.current_thread() is threading.main_thread()
@@ -129,13 +134,16 @@ class _Alarm:
     def __enter__(self) -> None:
         if self.armed:
             self.before = signal.signal(signal.SIGALRM, _ring)
+            _Alarm.ringing = True
             signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN)
 
     def __exit__(self, *_: object) -> None:
         if self.armed:
+            _Alarm.ringing = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self.before)
 
 
 def _ring(signum: int, frame: FrameType | None) -> None:
-    raise _TooSlow
+    if _Alarm.ringing:
+        raise _TooSlow

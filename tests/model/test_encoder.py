@@ -90,7 +90,15 @@ def test_a_page_longer_than_the_encoder_reads_still_has_a_vector_for_each_senten
 
 @pytest.mark.parametrize(
     ("kept", "message"),
-    [(0, "illisible"), (3, "format"), (4000, "incomplet"), (5_000_000, "incomplet"), (60_000_000, "incomplet")],
+    [
+        (0, "illisible"),
+        (3, "format"),
+        (101, "incomplet"),
+        (4000, "incomplet"),
+        (500_003, "incomplet"),
+        (5_000_000, "incomplet"),
+        (60_000_000, "incomplet"),
+    ],
 )
 def test_damaged_weights_are_refused_with_their_file(tmp_path: Path, kept: int, message: str) -> None:
     damaged = tmp_path / "weights.bin"

@@ -224,6 +224,17 @@ def test_a_model_that_disappeared_or_changed_is_not_replaced(artefacts: Path, an
         load_scorer(ModelFile(artefacts, name, "0" * 64), Options())
 
 
+def test_a_folder_of_someone_else_is_left_alone(job: Job, analyser: Analyser) -> None:
+    mine = job.output.with_name(job.output.name + ".parts") / "precious.txt"
+    mine.parent.mkdir()
+    mine.write_text("à garder", encoding="utf-8")
+    for asked in (job, replace(job, overwrite=True)):
+        with pytest.raises(BatchError, match=r"precious\.txt"):
+            run(asked, analyser=analyser)
+    assert mine.read_text(encoding="utf-8") == "à garder"
+    assert not job.output.exists()
+
+
 def test_two_runs_on_one_output(job: Job, analyser: Analyser) -> None:
     def stay(rows: int, share: float) -> None:
         while rows > 10:
