@@ -75,7 +75,9 @@ def train(
     """Train on the `train` texts, tune on `dev`, measure on `dev` and `test`, and write the artefact under `root`.
 
     The same texts, seed and libraries give the same predictions and so the same artefact name, whatever the number of
-    threads. `progress` is called with a step's French name, the units done and the units in all.
+    threads and processes. `progress` is called with a step's French name, the units done and the units in all.
+
+    From some hundreds of texts on, other processes are started: a script that calls this needs `if __name__ == "__main__":`.
 
     Raises:
         CorpusError: fewer than 40 texts to learn from, or fewer than two writers.

@@ -35,9 +35,9 @@ for text in texts[::7]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, corpus: list[AnnotatedText]) -> Path:
-    """A tenth of the corpus, all splits and writers."""
+    """A sixteenth of the corpus, all splits and writers."""
     folder = tmp_path_factory.mktemp("corpus")
-    (folder / "small.jsonl").write_text("\n".join(to_line(text) for text in corpus[::10]) + "\n", encoding="utf-8")
+    (folder / "small.jsonl").write_text("\n".join(to_line(text) for text in corpus[::16]) + "\n", encoding="utf-8")
     return folder
 
 
