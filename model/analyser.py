@@ -8,7 +8,7 @@ from typing import Final
 
 from threadpoolctl import threadpool_limits
 
-from model import encoder, entities, language
+from model import deadline, encoder, entities, language
 from model.context import RuleHit
 from model.context import affirmed as affirmed_rules
 from model.decide import Affirmed, Decision, decide
@@ -83,6 +83,7 @@ class Analyser:
 
         Raises:
             ValueError: an option is out of range (operating point unknown, prior not in (0, 1)).
+            OutOfTime: the caller gave a time limit (`model.deadline`), and it is over.
         """
         chosen = options or Options(DEFAULT_OPERATING_POINT)
         _check_options(chosen)
@@ -147,7 +148,10 @@ class Analyser:
 
     def _read(self, document: Document) -> list[ReadWindow]:
         parts = [document.part(span) for span in windows(document.text, sentences(document.text))]
-        views = [view(part) for part in parts]
+        views = []
+        for part in parts:
+            deadline.check()
+            views.append(view(part))
         scores = self.artefact.classifier.score(views)
         return [ReadWindow(*items) for items in zip(parts, views, scores, strict=True)]
 
@@ -171,6 +175,7 @@ class Analyser:
     ) -> list[IndicatorScore]:
         found = []
         for label in INDICATORS:
+            deadline.check()
             present = label.id in decision.present
             evidence = []
             if present:
@@ -236,6 +241,7 @@ def _practice_names() -> dict[str, str]:
 
 def _described(document: Document) -> dict[str, object]:
     """What tables and entities say of a text, whatever its scores: context, author, practices, entities."""
+    deadline.check()
     found = entities.find_author(document)
     author = AuthorInfo(status=found.status)
     if found.span:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from model import deadline
 from model.context import Cue, RuleHit, find_cues, find_rules
 from model.evasion import undo
 from model.phrases import Hit, PhraseFinder, Token
@@ -90,6 +91,7 @@ def _finder() -> tuple[PhraseFinder, dict[tuple[str, str], PhraseFinder]]:
 def read_document(raw: str) -> Document:
     """Read a raw text: clean it, undo evasive spellings, cut it, and find all table entries (homonyms left out)."""
     cleaned, tokens = undo(clean(raw))
+    deadline.check()
     finder, homonyms = _finder()
     hits = [hit for hit in finder.find(tokens) if not _is_homonym(hit, tokens, homonyms)]
     negated = frozenset(i for i, hit in enumerate(hits) if _is_negated(hit, tokens, cleaned.text))

@@ -2,6 +2,7 @@
 
 VigieError
  ├─ TextError            a text that cannot be analysed (code of the contract: empty_text, too_long, invalid_text)
+ ├─ OutOfTime            an analysis that passed its time limit
  ├─ TableError           a data table that cannot be read
  ├─ EncoderError         weights of the sentence encoder that are missing, damaged or of another format
  ├─ ArtefactError        a model folder that is missing, changed, truncated, foreign or of another format
@@ -21,6 +22,10 @@ class TextError(VigieError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class OutOfTime(VigieError):  # noqa: N818
+    """An analysis that passed its time limit."""
 
 
 class TableError(VigieError):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import regex
 
+from model import deadline
 from model.errors import TableError
 from model.needs import Needs, needs_of, piece_of
 from model.screen import Screen, read, spans
@@ -151,12 +152,13 @@ class WordingFinder:
         if unread:
             self._screen.learn({number: self._needs(number) for number in unread})
             passing = self._screen.passing(reading)
-        hits = [
-            WordingHit(self.wordings[number].id, self.wordings[number].label, self.wordings[number].strength, Span(*span))
-            for number, places in passing.places.items()
-            if self._anchored(number, folded, passing.pieces)
-            for span in spans(self._pattern(number), folded, places)
-        ]
+        hits = []
+        for number, places in passing.places.items():
+            deadline.check()
+            if self._anchored(number, folded, passing.pieces):
+                wording = self.wordings[number]
+                for span in spans(self._pattern(number), folded, places):
+                    hits.append(WordingHit(wording.id, wording.label, wording.strength, Span(*span)))
         return sorted(hits, key=lambda hit: (hit.span.start, hit.span.end, hit.id))
 
     def _anchored(self, number: int, folded: str, pieces: frozenset[str]) -> bool:

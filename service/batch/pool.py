@@ -205,7 +205,7 @@ def _work(connection: "Connection[Any, Any]", setup: Setup) -> None:
 
 
 def _scored(scorer: TextScorer, row: Row, seconds: float, encode: Any, nowhere: Any) -> Scored:
-    # The alarm cannot ring inside a library that never comes back to Python; this ends the process from outside of it.
+    # The time limit is looked at between two steps; one step that never ends is ended from outside, with its process.
     faulthandler.dump_traceback_later(1.5 * seconds + 1, exit=True, file=nowhere)
     try:
         return encoded(score_row(scorer, row, seconds), row, encode)

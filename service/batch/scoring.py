@@ -1,15 +1,13 @@
 """Score one row within its time: whatever its text does, the answer is a row."""
 
 import hashlib
-import signal
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from model.errors import ArtefactError
+from model.deadline import within
+from model.errors import ArtefactError, OutOfTime
 from model.records import OperatingPointName, Prediction, Problem
 from service.batch.encode import Encoder
 from service.batch.records import Row, Scored, failed
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
 #: Tables and libraries are loaded by the first text; that time is not held against it.
 _FIRST_TEXT: Final = "Séance de magnétisme : je soulage le stress, 40 €, sur rendez-vous."
-#: An alarm that a library swallowed is given again after as many seconds.
-_AGAIN: Final = 1.0
 
 DUPLICATE: Final = Problem(code="duplicate_id", message="Cet identifiant se trouve déjà plus haut dans le fichier.")
 
@@ -85,22 +81,15 @@ def _manifest_hash(root: Path, name: str) -> str:
         raise ArtefactError(f"Le modèle {name} n'est pas ou plus dans {root} ({error.strerror}).") from error
 
 
-class _TooSlow(BaseException):
-    """Not an Exception, so that no library takes it for an error of its own."""
-
-
 def score_row(scorer: TextScorer, row: Row, seconds: float) -> Prediction:
     """The prediction of a row; one without a text, or whose text takes more than `seconds`, is a prediction with an error."""
     if row.text is None:
         problem = Problem(code=row.code, message=row.problem or "texte illisible")
         return failed(row.id, problem, scorer.version, scorer.operating_point)
     try:
-        with _Alarm(seconds):
+        with within(seconds):
             return scorer.predict(row.text, row.id)
-    except _TooSlow:
-        # It may have rung just as the block was left, before the alarm was put off.
-        _Alarm.ringing = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    except OutOfTime:
         problem = too_slow(seconds)
     except Exception as error:
         # Nothing that one text does may stop the rows after it.
@@ -119,31 +108,3 @@ def encoded(prediction: Prediction, row: Row, encode: Encoder) -> Scored:
         prediction = prediction.model_copy(update={"warnings": [*prediction.warnings, DUPLICATE]})
     error = (prediction.error.code, prediction.error.message) if prediction.error else None
     return Scored(encode(prediction), prediction.status, prediction.risk.level if prediction.risk else None, error)
-
-
-class _Alarm:
-    """Raises _TooSlow inside its block after a while; does nothing outside the main thread, where signals do not arrive."""
-
-    ringing = False
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.armed = threading.current_thread() is threading.main_thread()
-        self.before: Any = None
-
-    def __enter__(self) -> None:
-        if self.armed:
-            self.before = signal.signal(signal.SIGALRM, _ring)
-            _Alarm.ringing = True
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN)
-
-    def __exit__(self, *_: object) -> None:
-        if self.armed:
-            _Alarm.ringing = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self.before)
-
-
-def _ring(signum: int, frame: FrameType | None) -> None:
-    if _Alarm.ringing:
-        raise _TooSlow
