@@ -296,7 +296,7 @@ def test_a_text_that_takes_too_long_and_one_of_five_megabytes(job: Job, analyser
     write_input(job.source.path, [("long", long), ("huge", "a" * 5_000_000), ("short", "")])
     started = time.monotonic()
     report = run(replace(job, timeout=0.1), analyser=analyser)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert [row["error"]["code"] for row in read_output(job.output)] == ["timeout", "too_long", "empty_text"]
     assert report.errors == {"timeout": 1, "too_long": 1, "empty_text": 1}
 
