@@ -6,13 +6,15 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from model import deadline, encoder, entities, language
 from model.context import RuleHit
 from model.context import affirmed as affirmed_rules
 from model.decide import Affirmed, Decision, decide
-from model.document import Document, mentioned_targets, read_document
+from model.document import Document, completed, glance, mentioned_targets, read_document
 from model.errors import TextError
 from model.evidence import ReadWindow, find_evidence
 from model.features import view
@@ -50,11 +52,15 @@ _TELLING: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to analyse: operating point, base rate to assume for `risk.score` (None: that of the model card), limit."""
+    """How to analyse: operating point, base rate to assume for `risk.score` (None: that of the model card), limit.
+
+    `screen`: whether a cheap first look may leave alone a text that holds nothing to examine.
+    """
 
     operating_point: OperatingPointName = "balanced"
     prior: float | None = None
     max_characters: int = MAX_CHARACTERS
+    screen: bool = False
 
 
 class Analyser:
@@ -92,7 +98,7 @@ class Analyser:
             check_text(text, chosen.max_characters)
         except TextError as error:
             return blank.model_copy(update={"error": Problem(code=error.code, message=error.message)})
-        document = read_document(text)
+        document = glance(text)
         if not document.text:
             message = "Le texte ne contient que des balises ou des caractères invisibles."
             return blank.model_copy(update={"error": Problem(code="empty_text", message=message)})
@@ -128,23 +134,47 @@ class Analyser:
         warnings = []
         if guess.mixed:
             warnings.append(Problem(code="mixed_language", message="Le texte mêle le français et une autre langue."))
+        if _too_short(document):
+            warnings.append(Problem(code="too_short", message="Texte trop court pour être jugé."))
+        found["warnings"] = warnings
+        look = self.artefact.first_look
+        if options.screen and look is not None:
+            looked = look.look(document, options.operating_point)
+            if not looked.matters:
+                return blank.model_copy(update=found | self._left_alone(document, looked.logits, options))
+        return blank.model_copy(update=found | self._in_full(completed(document), options))
+
+    def _in_full(self, document: Document, options: Options) -> dict[str, object]:
+        """What the full analysis says of a French text."""
         point = self.artefact.points[options.operating_point]
         read = self._read(document)
         logits = self.artefact.classifier.page([window.scores for window in read])
         rules = affirmed_rules(document.rules, document.cues)
         decision = _judged(document, decide(logits, mentioned_targets(document), point, self._affirmed(rules)))
-        if _too_short(document):
-            warnings.append(Problem(code="too_short", message="Texte trop court pour être jugé."))
-        found |= {
+        return {
+            **self._judgement(decision, options),
+            "indicators": self._indicators(document, read, decision, rules),
+            **_described(document),
+        }
+
+    def _left_alone(self, document: Document, logits: NDArray[np.float64], options: Options) -> dict[str, object]:
+        """What a first look says of a French text that holds nothing to examine: scores, and nothing present."""
+        point = self.artefact.points[options.operating_point]
+        decision = replace(_judged(document, decide(logits, mentioned_targets(document), point)), present=())
+        return {
+            "analysis": "screen",
+            **self._judgement(decision, options),
+            "indicators": self._indicators(document, (), decision, ()),
+            **_described(document, people=False),
+        }
+
+    def _judgement(self, decision: Decision, options: Options) -> dict[str, object]:
+        return {
             "status": "ok",
             "risk": self._risk(decision, options),
             "stance": Stance.model_validate({"value": decision.stance, "scores": _summing_to_one(decision.stance_scores)}),
-            "indicators": self._indicators(document, read, decision, rules),
             "targets": list(decision.targets),
-            "warnings": warnings,
-            **_described(document),
         }
-        return blank.model_copy(update=found)
 
     def _read(self, document: Document) -> list[ReadWindow]:
         parts = [document.part(span) for span in windows(document.text, sentences(document.text))]
@@ -239,7 +269,7 @@ def _practice_names() -> dict[str, str]:
     return {practice.id: practice.name for practice in load_tables().practices}
 
 
-def _described(document: Document) -> dict[str, object]:
+def _described(document: Document, *, people: bool = True) -> dict[str, object]:
     """What tables and entities say of a text, whatever its scores: context, author, practices, entities."""
     deadline.check()
     found = entities.find_author(document)
@@ -256,7 +286,7 @@ def _described(document: Document) -> dict[str, object]:
         start, end, text = _raw(document, hit.span)
         practices.append(PracticeMention(id=hit.entry, name=_practice_names()[hit.entry], start=start, end=end, text=text))
     mentions = []
-    for entity in entities.find_entities(document):
+    for entity in entities.find_entities(document, people=people):
         start, end, text = _raw(document, entity.span)
         value = dict(entity.value) if entity.value else None
         mentions.append(EntityMention(kind=entity.kind, start=start, end=end, text=text, value=value))

@@ -3,6 +3,7 @@
 For a linear model the parts add up to the logit exactly, less the intercept and the sentence vector, which has no place.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,9 +11,9 @@ from typing import Final
 import numpy as np
 import regex
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from model.features import LONGEST_RUN, Passage, PassageFeatures
+from model.features import Passage, PassageFeatures
+from model.sequences import LONGEST_RUN
 from model.text import Span
 
 Array = NDArray[np.float64]
@@ -36,26 +37,57 @@ def word_scores(
         ranges of the n words in the clean text, and an array of shape (n,).
     """
     words = [(match.group(), Span(match.start() + start, match.end() + start)) for match in _WORD.finditer(passage.folded)]
-    scores = np.zeros(len(words))
+    scores = [0.0] * len(words)
     if not words:
-        return (), scores
-    parts = _parts(features.transform([passage]), weights)
+        return (), np.zeros(0)
     blocks = features.blocks()
+    columns, values = features.rows.placed(passage)
+    parts = dict(zip(columns.tolist(), (values * weights[columns]).tolist(), strict=True))
+    line = _Line([span for _, span in words], scores)
     _share_words(parts, features, blocks[0], [word for word, _ in words], scores)
-    spans = tuple(span for _, span in words)
-    _share_characters(parts, features, blocks[1], passage, spans, scores)
+    _share_characters(parts, features, passage, line)
     for index, places in _concept_places(features, passage):
-        _share(parts.get(blocks[2] + index, 0.0), places, spans, scores)
+        line.share(parts.get(blocks[2] + index, 0.0), places)
     for index, places in _class_places(features, passage):
-        _share(parts.get(blocks[3] + index, 0.0), places, spans, scores)
-    return spans, scores
+        line.share(parts.get(blocks[3] + index, 0.0), places)
+    return tuple(line.words), np.asarray(scores)
 
 
-def _parts(row: csr_matrix, weights: NDArray[np.float32]) -> dict[int, float]:
-    return {int(column): float(value * weights[column]) for column, value in zip(row.indices, row.data, strict=True)}
+class _Line:
+    """The words of a sentence, in order, and the score of each."""
+
+    def __init__(self, words: list[Span], scores: list[float]) -> None:
+        self.words = words
+        self.scores = scores
+        self._starts = [word.start for word in words]
+        self._ends = [word.end for word in words]
+
+    def touched(self, place: Span) -> range:
+        """The words that a place overlaps: words are in order, and no two overlap."""
+        return range(bisect_right(self._ends, place.start), bisect_left(self._starts, place.end))
+
+    def before(self, place: Span) -> int:
+        """The last word that begins before a place, else the first one."""
+        return max(0, bisect_left(self._starts, place.start) - 1)
+
+    def nearest(self, place: Span) -> int:
+        """The word that begins nearest to where a place begins."""
+        return min(range(len(self.words)), key=lambda index: abs(self._starts[index] - place.start))
+
+    def share(self, part: float, places: Sequence[Span]) -> None:
+        """Share a part equally among the words that its places touch, each place counting the same."""
+        if not part:
+            return
+        for place in places:
+            # A comma or a question mark is no word: the one before it bears its part.
+            touched = self.touched(place) or (self.before(place),)
+            for index in touched:
+                self.scores[index] += part / len(places) / len(touched)
 
 
-def _share_words(parts: dict[int, float], features: PassageFeatures, first: int, words: Sequence[str], scores: Array) -> None:
+def _share_words(
+    parts: dict[int, float], features: PassageFeatures, first: int, words: Sequence[str], scores: list[float]
+) -> None:
     known = features.words_.vocabulary_
     seen: dict[str, list[int]] = defaultdict(list)
     for place, word in enumerate(words):
@@ -68,24 +100,19 @@ def _share_words(parts: dict[int, float], features: PassageFeatures, first: int,
             scores[place] += part / len(places)
 
 
-def _share_characters(
-    parts: dict[int, float], features: PassageFeatures, first: int, passage: Passage, spans: Sequence[Span], scores: Array
-) -> None:
-    known = features.characters_.vocabulary_
-    analyse = features.characters_.build_analyzer()
-    start = spans[0].start - next(_WORD.finditer(passage.folded)).start()
+def _share_characters(parts: dict[int, float], features: PassageFeatures, passage: Passage, line: _Line) -> None:
+    start = line.words[0].start - next(_WORD.finditer(passage.folded)).start()
     chunks = [
-        (Span(match.start() + start, match.end() + start), analyse(match.group())) for match in _CHUNK.finditer(passage.folded)
+        (Span(match.start() + start, match.end() + start), features.rows.columns_of(match.group()))
+        for match in _CHUNK.finditer(passage.folded)
     ]
-    total = Counter(run for _, runs in chunks for run in runs)
-    for chunk, runs in chunks:
-        part = sum(parts.get(first + known[run], 0.0) / total[run] for run in runs if run in known)
+    total = Counter(column for _, columns in chunks for column in columns)
+    for chunk, columns in chunks:
+        part = sum(parts.get(column, 0.0) / total[column] for column in columns)
         # Punctuation standing alone goes to the nearest word.
-        touched = [index for index, word in enumerate(spans) if word.overlaps(chunk)] or [
-            min(range(len(spans)), key=lambda index: abs(spans[index].start - chunk.start))
-        ]
+        touched = line.touched(chunk) or (line.nearest(chunk),)
         for index in touched:
-            scores[index] += part / len(touched)
+            line.scores[index] += part / len(touched)
 
 
 def _concept_places(features: PassageFeatures, passage: Passage) -> Iterator[tuple[int, list[Span]]]:
@@ -108,18 +135,6 @@ def _class_places(features: PassageFeatures, passage: Passage) -> Iterator[tuple
         places = [span for part in name.split(" & ") for span in spans.get(part, ())]
         if places and name in known:
             yield known[name], places
-
-
-def _share(part: float, places: Sequence[Span], words: Sequence[Span], scores: Array) -> None:
-    """Share a part equally among the words that its places touch, each place counting the same."""
-    if not part:
-        return
-    for place in places:
-        touched = [index for index, word in enumerate(words) if word.overlaps(place)]
-        # A comma or a question mark is no word: the one before it bears its part.
-        touched = touched or [max((index for index, word in enumerate(words) if word.start < place.start), default=0)]
-        for index in touched:
-            scores[index] += part / len(places) / len(touched)
 
 
 def best_run(scores: Array, cost: float, least: int) -> tuple[int, int]:

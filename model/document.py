@@ -1,7 +1,7 @@
 """A text read once: clean form, folded tokens, sentence units, and every table entry found, ready for all readers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -89,15 +89,23 @@ def _finder() -> tuple[PhraseFinder, dict[tuple[str, str], PhraseFinder]]:
 
 
 def read_document(raw: str) -> Document:
-    """Read a raw text: clean it, undo evasive spellings, cut it, and find all table entries (homonyms left out)."""
+    """Read a raw text whole: what a glance sees, and the cues and rules of its context."""
+    return completed(glance(raw))
+
+
+def glance(raw: str) -> Document:
+    """A first reading: clean a raw text, undo evasive spellings, cut it, find all table entries (homonyms left out)."""
     cleaned, tokens = undo(clean(raw))
     deadline.check()
     finder, homonyms = _finder()
     hits = [hit for hit in finder.find(tokens) if not _is_homonym(hit, tokens, homonyms)]
     negated = frozenset(i for i, hit in enumerate(hits) if _is_negated(hit, tokens, cleaned.text))
-    text = cleaned.text
-    units = tuple(_units(text, tokens))
-    return Document(cleaned, tuple(tokens), units, tuple(hits), negated, tuple(find_cues(text)), tuple(find_rules(text)))
+    return Document(cleaned, tuple(tokens), tuple(_units(cleaned.text, tokens)), tuple(hits), negated)
+
+
+def completed(document: Document) -> Document:
+    """The same reading with the cues of context and the rules, which cost more than all the rest of it."""
+    return replace(document, cues=tuple(find_cues(document.text)), rules=tuple(find_rules(document.text)))
 
 
 def _units(text: str, tokens: Sequence[Token]) -> list[Unit]:

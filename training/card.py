@@ -79,6 +79,7 @@ def model_card(model: Model) -> str:
         _passages(model.metrics),
         _calibration(model),
         _operating_points(model),
+        _first_look(model),
         _slices(model.metrics, "test", "## Tranches (test)"),
         _comparison(model),
         _resources(model),
@@ -238,6 +239,16 @@ Test :
 ### Seuils
 
 {tables.thresholds({name: point.to_json() for name, point in model.points.items()})}"""
+
+
+def _first_look(model: Model) -> str:
+    return f"""## Premier regard
+
+En lot, un premier regard laisse sans analyse entière les textes où il ne voit rien à examiner (`--no-screen` analyse tout).
+Perdu : ce que l'analyse entière aurait mis au niveau 2 ou 3, ou au niveau 1. « Au plus » : borne haute à 95 % (Clopper et
+Pearson). Le corpus est plein de textes difficiles : d'un flux ordinaire, une part bien plus grande est laissée.
+
+{tables.first_look(model.facts["first_look"], model.metrics.get("first_look", {}))}"""
 
 
 def _slices(metrics: Mapping[str, Any], split: str, title: str) -> str:

@@ -264,3 +264,15 @@ def comparison(metrics: Mapping[str, Any], before: Previous) -> str:
         f1 = (number(figure(m, "test", "indicators", "labels", id, "f1")) for m in both)
         rows.append((f"F1, {name} (test)", *f1))
     return table(("mesure", "ce modèle", before.name), [row for row in rows if set(row[1:]) != {UNKNOWN}])
+
+
+def first_look(learned: Mapping[str, Any], tested: Mapping[str, Any]) -> str:
+    """What the first look spares and loses at each operating point, where it was set and on the test texts."""
+    rows = []
+    for where, found in (("réglage, hors pli", learned), ("test", tested)):
+        for point, figures in found.items():
+            losses = (figures["flags"], figures["level_1"])
+            shares = (f"{one['lost']}/{one['of']} (au plus {number(100 * one['upper'], 2)} %)" for one in losses)
+            rows.append((where, f"`{point}`", *shares, f"{number(100 * figures['spared'], 0)} %"))
+    header = ("textes", "point", "niveaux 2-3 perdus", "niveaux 1 perdus", "laissés sans analyse entière")
+    return table(header, rows)

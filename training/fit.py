@@ -18,17 +18,19 @@ from model.decide import Affirmed, OperatingPoint
 from model.document import mentioned_targets
 from model.errors import CorpusError
 from model.features import PassageFeatures
+from model.firstlook import FirstLook
 from model.labels import INDICATOR_IDS
 from model.store import library_versions, load_artefact, save_artefact, set_current, tables_hash
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
+from training.firstlook import Bounds, fit_first_look
 from training.matrices import Example, stacked_truth, writers_of
 from training.measure import corpus_facts, measure
 from training.plots import model_plots
 from training.previous import METRICS, TRAINING, previous_model
 from training.reading import read_examples
-from training.thresholds import Scored, operating_points, page_penalty
+from training.thresholds import Scored, levels_at, operating_points, page_penalty
 
 _FOLDS: Final = 5
 _LEAST: Final = 40
@@ -65,6 +67,17 @@ class Measured:
     rule_precision: float
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a training learns: the classifier, its operating points, the rates, the first look and what that one loses."""
+
+    classifier: Classifier
+    points: dict[str, OperatingPoint]
+    rates: Measured
+    first_look: FirstLook
+    bounds: dict[str, Bounds]
+
+
 def _silent(_: str, __: int, ___: int) -> None:
     return None
 
@@ -87,11 +100,12 @@ def train(
     if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
         raise CorpusError(f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
     with threadpool_limits(limits=1):
-        classifier, points, rates = _learn(learn, tune, seed, progress)
-        name = _name(texts, classifier, points, rates)
-        facts = _facts(texts, seed, rates, classifier)
+        learned = _learn(learn, tune, seed, progress)
+        classifier, points = learned.classifier, learned.points
+        name = _name(texts, learned)
+        facts = _facts(texts, seed, learned)
         previous = previous_model(root, name)
-        folder = save_artefact(root, name, classifier, points, facts, {})
+        folder = save_artefact(root, name, classifier, points, facts, {}, learned.first_look)
         metrics = measure(load_artefact(root, name), texts, progress)
         spent = meter.read()
         took = spent.to_json() | {"previous": previous.name if previous else None}
@@ -101,7 +115,7 @@ def train(
             "card.md": model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
             **model_plots(metrics),
         }
-        folder = save_artefact(root, name, classifier, points, facts, files)
+        folder = save_artefact(root, name, classifier, points, facts, files, learned.first_look)
     if activate:
         set_current(root, name)
     return Trained(name, folder, metrics, spent.seconds)
@@ -111,9 +125,7 @@ def _examples(texts: Sequence[AnnotatedText], step: str, progress: Progress) -> 
     return read_examples(texts, lambda done, total: progress(step, done, total))
 
 
-def _learn(
-    learn: Sequence[AnnotatedText], tune: Sequence[AnnotatedText], seed: int, progress: Progress
-) -> tuple[Classifier, dict[str, OperatingPoint], Measured]:
+def _learn(learn: Sequence[AnnotatedText], tune: Sequence[AnnotatedText], seed: int, progress: Progress) -> Learned:
     # What is read of the texts takes a gigabyte: it lives no longer than this function.
     examples = _examples(learn, "Lecture des textes", progress)
     tuning = _examples(tune, "Lecture des textes de réglage", progress)
@@ -134,10 +146,15 @@ def _learn(
     ]
     precision = _rule_precision(everyone, rules)
     affirmed = tuple(Affirmed(labels, precision) for labels in rules)
-    points = operating_points(Scored(unseen, truth, mentioned, affirmed))
+    scored = Scored(unseen, truth, mentioned, affirmed)
+    points = operating_points(scored)
     classifier.page_penalty_ = page_penalty(unseen, truth)
+    progress("Premier regard", 0, 1)
+    levels = {name: levels_at(scored, point) for name, point in points.items()}
+    first_look, bounds = fit_first_look(everyone, levels, _folds(everyone, seed))
+    progress("Premier regard", 1, 1)
     base_rate = float(np.mean([example.text.flagged for example in examples]))
-    return classifier, points, Measured(base_rate, precision)
+    return Learned(classifier, points, Measured(base_rate, precision), first_look, bounds)
 
 
 def _rule_precision(examples: Sequence[Example], rules: Sequence[frozenset[str]]) -> float:
@@ -214,22 +231,25 @@ def unseen_probabilities(texts: Sequence[AnnotatedText], seed: int = 0, progress
     return {head: expit(logits[:, place]) for place, head in enumerate(WINDOW_HEADS)}
 
 
-def _name(texts: Sequence[AnnotatedText], classifier: Classifier, points: dict[str, OperatingPoint], rates: Measured) -> str:
+def _name(texts: Sequence[AnnotatedText], learned: Learned) -> str:
     """Version of the product and a hash of all that decides a prediction: same name, same answers."""
+    classifier, look = learned.classifier, learned.first_look
     digest = sha256(json.dumps([corpus_hash(texts), library_versions(), tables_hash()], sort_keys=True).encode())
-    digest.update(json.dumps({name: point.to_json() for name, point in points.items()}, sort_keys=True).encode())
-    for heads in (classifier.window_heads, classifier.sentence_heads, classifier.mixing_heads):
+    digest.update(json.dumps({name: point.to_json() for name, point in learned.points.items()}, sort_keys=True).encode())
+    for heads in (classifier.window_heads, classifier.sentence_heads, classifier.mixing_heads, look.heads):
         digest.update(np.ascontiguousarray(heads.weights_).tobytes() + np.ascontiguousarray(heads.biases_).tobytes())
-    digest.update(classifier.page_penalty_.tobytes() + repr(rates).encode())
+    digest.update(look.questions_.tobytes() + look.biases_.tobytes() + repr(sorted(look.thresholds_.items())).encode())
+    digest.update(classifier.page_penalty_.tobytes() + repr(learned.rates).encode())
     return f"{version('vigie')}+{digest.hexdigest()[:8]}"
 
 
-def _facts(texts: Sequence[AnnotatedText], seed: int, rates: Measured, classifier: Classifier) -> dict[str, Any]:
+def _facts(texts: Sequence[AnnotatedText], seed: int, learned: Learned) -> dict[str, Any]:
     return {
         **corpus_facts(texts),
         "seed": seed,
         "settings": SETTINGS,
-        "base_rate": round(rates.base_rate, 6),
-        "rule_precision": round(rates.rule_precision, 6),
-        "page_penalty": [round(float(value), 6) for value in classifier.page_penalty_],
+        "base_rate": round(learned.rates.base_rate, 6),
+        "rule_precision": round(learned.rates.rule_precision, 6),
+        "page_penalty": [round(float(value), 6) for value in learned.classifier.page_penalty_],
+        "first_look": {name: bound.to_json() for name, bound in learned.bounds.items()},
     }

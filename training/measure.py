@@ -4,12 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from model.analyser import Analyser
+from model.document import glance
+from model.firstlook import FirstLook
 from model.records import Prediction
 from model.store import Artefact
 from training.corpus import SPLITS, AnnotatedText, corpus_hash, of_split
 from training.deletion import deletion_test
 from training.evaluate import evaluate, flag_by_point
+from training.firstlook import bounds
 from training.passages import annotator_figures
 from training.predicting import Predicted, predict_with_levels
 from training.slices import slice_figures
@@ -54,10 +59,24 @@ def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progre
             measured["points"] = _at_points(seen, found, places)
             if some:
                 measured["points_unseen_writers"] = _at_points(seen, found, unseen)
+    if artefact.first_look is not None:
+        measured["first_look"] = _first_look(artefact.first_look, seen, found)
     progress("Épreuve d'effacement", 0, 1)
     measured["deletion"] = deletion_test(seen, [one.prediction for one in found], analyser.predict)
     progress("Épreuve d'effacement", 1, 1)
     return measured | {"annotators": annotator_figures(texts)}
+
+
+def _first_look(look: FirstLook, texts: Sequence[AnnotatedText], found: Sequence[Predicted]) -> dict[str, Any]:
+    """What the first look loses of the `test` texts at each operating point."""
+    places = [place for place, text in enumerate(texts) if text.split == "test" and found[place].prediction.status == "ok"]
+    documents = [glance(texts[place].text) for place in places]
+    measured = {}
+    for point in look.thresholds_:
+        spared = np.asarray([not look.look(document, point).matters for document in documents], dtype=bool)
+        levels = np.asarray([found[place].levels[point] for place in places], dtype=int)
+        measured[point] = bounds(spared, levels).to_json()
+    return measured
 
 
 def _parts(

