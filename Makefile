@@ -1,10 +1,11 @@
 # Les verbes du projet ; « make » seul les liste.
 PYTHON ?= python3
 BIN := .venv/bin
+JAVA := $(shell command -v java)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train serve test check bench
+.PHONY: help install train serve spark test check bench soak
 
 help: ## liste les verbes
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -26,6 +27,11 @@ help: ## liste les verbes
 	.venv-tools/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r tests/tools.lock
 	touch $@
 
+# PySpark n'est publié qu'en source : lui seul est construit ici (une demi-minute).
+.venv/installed-spark: requirements-spark.lock .venv/installed
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: --no-binary pyspark --no-build-isolation -r requirements-spark.lock
+	touch $@
+
 install: .venv/installed ## installe tout dans .venv, versions figées
 
 train: install ## entraîne le modèle sur data/annotated (une dizaine de minutes)
@@ -35,7 +41,9 @@ serve: install ## installe, entraîne si besoin, sert l'API et la page sur http:
 	$(BIN)/vigie train --if-needed
 	$(BIN)/vigie serve
 
-test: .venv/installed-test .venv-tools/installed browser ## installe, entraîne si besoin, lance tous les tests
+spark: .venv/installed-spark java ## ajoute Spark, pour « vigie score --engine spark »
+
+test: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java ## installe, entraîne si besoin, lance tous les tests
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m pytest --cov --cov-report=term
 
@@ -45,9 +53,14 @@ check: .venv/installed-test ## style, types, corpus
 	$(BIN)/mypy
 	$(BIN)/vigie corpus check
 
-bench: install ## mesure le débit du modèle qui sert
+# SMALL=1 : formes réduites, dans var/ ; ARGS : parties et options (« .venv/bin/python -m tests.bench --help »).
+bench: install ## mesure Vigie face à d'autres outils et récrit docs/performances.md
 	$(BIN)/vigie train --if-needed
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(if $(SMALL),--small) $(ARGS)
+
+soak: install ## mesure mémoire et débit sur des centaines de milliers de textes
+	$(BIN)/vigie train --if-needed
+	$(BIN)/python -m tests.bench soak $(if $(SMALL),--small) $(ARGS)
 
 # Les tests de la page veulent un vrai navigateur : installé où c'est permis, nommé sinon.
 .PHONY: browser
@@ -57,5 +70,16 @@ ifeq ($(CHROMIUM),)
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	else \
 	  echo "Chromium manque : installez le paquet « chromium », sinon les tests de la page échoueront."; \
+	fi
+endif
+
+# Spark veut Java 17 ou plus récent : installé où c'est permis, nommé sinon.
+.PHONY: java
+java:
+ifeq ($(JAVA),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless >/dev/null; \
+	else \
+	  echo "Java manque : installez le paquet « openjdk-17-jre-headless », sinon les tests de Spark ne passeront pas."; \
 	fi
 endif

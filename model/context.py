@@ -7,7 +7,7 @@ from typing import Final
 
 from model.tables import load_tables
 from model.text import Span, fold
-from model.wordings import Wording, WordingFinder, WordingHit, plain_wording, read_wordings
+from model.wordings import Wording, WordingFinder, WordingHit, kept_finder, plain_wording, read_wordings
 
 CONTEXT_KINDS: Final = (
     "negation",
@@ -55,9 +55,13 @@ def _broad_cues() -> list[Wording]:
     return [cue for name in CUE_FILES for cue in read_wordings(name, "cue", CONTEXT_KINDS)]
 
 
-@cache
-def _finder() -> WordingFinder:
+def context_finder() -> WordingFinder:
     """The finder of all cues, narrow and broad, and of the rules: they are looked for in the same texts."""
+    return kept_finder(CONTEXT, _made)
+
+
+@cache
+def _made() -> WordingFinder:
     tables = load_tables()
     cues = [plain_wording(f"narrow-{number}", cue.kind, cue.pattern) for number, cue in enumerate(tables.cues)]
     rules = [plain_wording(rule.id, rule.kind, rule.pattern) for rule in tables.rules]
@@ -67,9 +71,11 @@ def _finder() -> WordingFinder:
 @lru_cache(maxsize=8)
 def _found(folded: str) -> tuple[WordingHit, ...]:
     """The cues and the rules of a folded text; both are asked for, one after the other."""
-    return tuple(_finder().find(folded))
+    return tuple(context_finder().find(folded))
 
 
+#: Under what name the finder is kept.
+CONTEXT: Final = "context"
 _UNMAKING: Final = frozenset({"negation", "condition", "question", "quotation", "reported_speech", "warning", "satire"})
 
 

@@ -8,8 +8,10 @@ from functools import cache
 from typing import Final
 
 from model.labels import INDICATOR_IDS, STANCE_IDS
-from model.wordings import WordingFinder, WordingHit, read_wordings
+from model.wordings import WordingFinder, WordingHit, kept_finder, read_wordings
 
+#: Under what name the finder is kept.
+SIGNALS: Final = "signals"
 SIGNAL_FILES: Final = (
     "signals-cure.toml",
     "signals-medicine.toml",
@@ -19,9 +21,13 @@ SIGNAL_FILES: Final = (
 )
 
 
-@cache
 def signal_finder() -> WordingFinder:
     """The finder of all signals; TableError where a table is missing or malformed."""
+    return kept_finder(SIGNALS, _made)
+
+
+@cache
+def _made() -> WordingFinder:
     labels = (*INDICATOR_IDS, *STANCE_IDS)
     return WordingFinder([signal for name in SIGNAL_FILES for signal in read_wordings(name, "signal", labels, ("sure", "hint"))])
 

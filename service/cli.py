@@ -11,9 +11,11 @@ from service import terminal
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
+from service.model_commands import model_app
 from service.settings import load_settings
 
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(model_app, name="model")
 app.command()(compare)
 
 if TYPE_CHECKING:

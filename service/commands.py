@@ -1,10 +1,10 @@
-"""The verbs that need no corpus: score, explain, serve, model; each reads its arguments and makes one call."""
+"""The verbs that need no corpus: score, explain, serve; each reads its arguments and makes one call."""
 
 import json
 import os
 import signal
-import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,6 +19,7 @@ from service.settings import load_settings
 
 if TYPE_CHECKING:
     from model.analyser import Options
+    from service.batch.records import Report
 
 app = typer.Typer(
     name="vigie",
@@ -27,8 +28,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-model_app = typer.Typer(help="Les modèles entraînés : lister, montrer.", no_args_is_help=True)
-app.add_typer(model_app, name="model")
 
 FAILED: Final = 1
 _DEFAULT_WORKERS: Final = max(1, os.cpu_count() or 1)
@@ -85,18 +84,27 @@ def score(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer la sortie si elle existe.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Reprendre l'analyse interrompue de cette sortie.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Secondes par texte ; au-delà, ligne d'erreur.")] = 30.0,
+    screen: Annotated[
+        bool,
+        typer.Option("--screen/--no-screen", help="Laisser ce où un premier regard ne voit rien à examiner ; ou tout analyser."),
+    ] = True,
+    engine: Annotated[str, typer.Option(help="local, ou spark (Parquet, extra vigie[spark] et Java 17).")] = "local",
     shard_rows: Annotated[int | None, typer.Option(min=1, max=100_000, hidden=True)] = None,
 ) -> None:
     """Analyse un fichier de textes ; une ligne fautive devient une ligne d'erreur, les autres continuent."""
-    chosen = options(operating_point, prior)
-    from service.batch.engine import Job, run
+    chosen = replace(options(operating_point, prior), screen=screen)
+    from service.batch import engine as local
     from service.batch.journal import parts_folder
     from service.batch.records import Source
+    from service.cluster import engine as spark
 
+    engines = {"local": local.run, "spark": spark.run}
+    if engine not in engines:
+        raise typer.BadParameter(f"« {engine} » : {' ou '.join(engines)} attendu", param_hint="--engine")
     mark = "\t" if delimiter == "\\t" else delimiter
     if mark is not None and (len(mark) != 1 or mark in '\r\n"'):
         raise typer.BadParameter(f"« {delimiter} » : un seul caractère est attendu", param_hint="--delimiter")
-    job = Job(
+    job = local.Job(
         Source(source, text_column, id_column, mark, encoding),
         output,
         load_settings().model_dir,
@@ -111,11 +119,15 @@ def score(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with terminal.rows_bar() as bar:
-            report = run(job, bar)
+            report = engines[engine](job, bar)
     except KeyboardInterrupt:
         kept = parts_folder(output)
         hint = f" Ce qui est analysé est gardé dans {kept} : relancez avec --resume." if kept.exists() else ""
         raise VigieError(f"interrompu ; rien n'est écrit sous {output}.{hint}") from None
+    _say_report(report, output)
+
+
+def _say_report(report: "Report", output: Path) -> None:
     levels = ", ".join(f"niveau {level} : {report.levels[level]}" for level in sorted(report.levels, reverse=True))
     say(f"{report.rows} ligne(s) en {report.seconds:.1f} s → {output}")
     say(f"analysées : {report.statuses['ok']} ({levels or 'aucun niveau'})")
@@ -168,68 +180,15 @@ def _read_standard_input() -> str:
 def serve(
     host: Annotated[str | None, typer.Option(help="Adresse d'écoute (VIGIE_HOST).")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port d'écoute (VIGIE_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processus qui servent (VIGIE_WORKERS).")] = None,
 ) -> None:
     """Sert l'API et la page."""
-    import uvicorn
-
-    from model.store import load_artefact
-    from service.app import create_app
-    from service.database import open_checked
-
-    settings = load_settings().model_copy(
-        update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    )
+    given = {"host": host, "port": port, "workers": workers}
+    settings = load_settings().model_copy(update={name: value for name, value in given.items() if value is not None})
     settings.check_host()
-    # What cannot work is said now, in one line, rather than in the server's log.
-    version = load_artefact(settings.model_dir).version
-    open_checked(settings.database_url).dispose()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            reason = error.strerror or error
-            raise VigieError(f"Impossible d'écouter sur {settings.host}:{settings.port} ({reason}) ; VIGIE_PORT ?") from error
-    say(f"Vigie, modèle {version} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    from service.server import check_startup, run_server
 
-
-@model_app.command("list")
-def model_list(as_json: JsonOption = False) -> None:
-    """Liste les modèles entraînés ; « * » marque celui qui sert."""
-    from model.store import current_name, list_artefacts
-
-    root = load_settings().model_dir
-    found = list_artefacts(root)
-    serving = current_name(root) if (root / "current").exists() else None
-    if as_json:
-        print_json([{"version": m["version"], "current": m["version"] == serving, "error": m.get("error")} for m in found])
-        return
-    if not found:
-        raise VigieError(f"Aucun modèle dans {root} : lancez « vigie train ».")
-    rows = [
-        [
-            ("* " if manifest["version"] == serving else "  ") + manifest["version"],
-            manifest.get("texts", {}).get("train"),
-            manifest.get("error") or manifest.get("corpus_sha256", "")[:12],
-        ]
-        for manifest in found
-    ]
-    terminal.console().print(terminal.table(str(root), ("version", "textes appris", "corpus"), rows))
-
-
-@model_app.command("show")
-def model_show(
-    name: Annotated[str | None, typer.Argument(help="Version (celle qui sert sinon).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Montre la carte d'un modèle, ou son manifeste avec --json."""
-    from model.store import current_name, read_manifest
-
-    root = load_settings().model_dir
-    folder = root / (name or current_name(root))
-    manifest = read_manifest(folder)
-    if as_json:
-        print_json(manifest)
-        return
-    sys.stdout.write((folder / "card.md").read_text(encoding="utf-8"))
+    version = check_startup(settings)
+    count = f", {settings.workers} processus" if settings.workers > 1 else ""
+    say(f"Vigie, modèle {version}{count} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")
+    run_server(settings)

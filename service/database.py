@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
 
@@ -125,15 +125,23 @@ def store_text(engine: Engine, text: str, prediction: dict[str, Any], id: str | 
         "model_version": prediction["model_version"],
         "stored_at": datetime.now(UTC),
     }
-    with engine.begin() as connection:
-        known = connection.execute(select(TEXTS.c.sha256).where(TEXTS.c.id == chosen)).scalar()
-        if known is None:
-            connection.execute(TEXTS.insert().values(id=chosen, **values))
-        elif known == values["sha256"]:
-            connection.execute(TEXTS.update().where(TEXTS.c.id == chosen).values(**values))
-        else:
-            raise KeyError(chosen)
+    try:
+        _store(engine, chosen, values)
+    except IntegrityError:
+        # Another process has just kept a text under this identifier: now it is seen.
+        _store(engine, chosen, values)
     return chosen
+
+
+def _store(engine: Engine, id: str, values: dict[str, Any]) -> None:
+    with engine.begin() as connection:
+        known = connection.execute(select(TEXTS.c.sha256).where(TEXTS.c.id == id)).scalar()
+        if known is None:
+            connection.execute(TEXTS.insert().values(id=id, **values))
+        elif known == values["sha256"]:
+            connection.execute(TEXTS.update().where(TEXTS.c.id == id).values(**values))
+        else:
+            raise KeyError(id)
 
 
 def find_text(engine: Engine, id: str) -> StoredText | None:

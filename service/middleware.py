@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.problems import problem
 
 _STREAM: Final = "/v1/predict/stream"
+#: What asks for an analysis, and waits for its turn.
+_QUEUED: Final = frozenset({"/", "/v1/predict", "/v1/predict/batch"})
 
 
 class BodyLimit:
@@ -53,6 +55,23 @@ class BodyLimit:
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = problem(413, self._detail(), headers={"Connection": "close"})
         await answer(scope, receive, send)
+
+
+class Overload:
+    """Refuses what asks for an analysis while the queue is full, before its body is read: refusing costs next to nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 503."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in _QUEUED:
+            slots = scope["app"].state.vigie.slots
+            if slots.full:
+                refused = slots.refusal()
+                await problem(refused.status, refused.detail, headers=refused.headers)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class RateLimit:

@@ -128,13 +128,21 @@ class PracticeInfo(BaseModel):
 
 
 class Limits(BaseModel):
-    """What the service accepts; sizes in characters, items or bytes; rate in requests a minute (null: none)."""
+    """What the service accepts; sizes in characters, items or bytes; rate in requests a minute (null: none); times in seconds.
+
+    `max_queue` (requests that wait), `max_streams` and the rate are those of one process.
+    """
 
     max_characters: int
     max_items: int
     max_body_bytes: int
     max_line_bytes: int
     rate_per_minute: int | None
+    timeout: float
+    max_queue: int
+    max_wait: float
+    max_streams: int
+    stream_idle: float
 
 
 class ModelResponse(BaseModel):
@@ -158,6 +166,7 @@ class Health(BaseModel):
 
     status: Literal["ok"]
     model_version: str | None = None
+    warnings: list[str] = []
 
 
 PredictBody = Annotated[

@@ -1,5 +1,6 @@
 """Every setting in one class, read from the environment with the prefix VIGIE_; the defaults are safe on one machine."""
 
+import os
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,6 +35,15 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1_000)] = 8_000_000
     max_line_bytes: Annotated[int, Field(ge=1_000)] = 200_000
     rate_per_minute: Annotated[int, Field(ge=0, description="Requêtes par client ; 0 : sans limite.")] = 0
+    workers: Annotated[int, Field(ge=1, le=64, description="Processus qui servent.")] = 1
+    compute_slots: Annotated[int, Field(ge=1, le=64, description="Textes analysés en même temps par un processus.")] = 1
+    max_queue: Annotated[int, Field(ge=0, le=100_000, description="Requêtes en attente d'analyse, par processus.")] = 64
+    max_wait: Annotated[float, Field(gt=0, le=3_600, description="Attente d'une requête avant d'être refusée.")] = 30.0
+    max_streams: Annotated[int, Field(ge=1, le=10_000, description="Flux ouverts, par processus.")] = 16
+    stream_idle: Annotated[float, Field(gt=0, description="Silence après lequel un flux est fermé.")] = 300.0
+    timeout: Annotated[float, Field(gt=0, le=3_600, description="Temps d'analyse d'un texte.")] = 30.0
+    model_poll: Annotated[float, Field(gt=0, le=60, description="Intervalle entre deux regards au modèle promu.")] = 1.0
+    shutdown_seconds: Annotated[int, Field(ge=1, le=3_600, description="Temps laissé à ce qui est en cours à l'arrêt.")] = 30
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False
 
     def check_host(self) -> None:
@@ -67,3 +77,18 @@ def load_settings() -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"VIGIE_{'_'.join(map(str, fault['loc'])).upper()} : {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"Réglage invalide : {faults}.") from error
+
+
+# The library of the counters reads this variable, and nothing else, when it is imported.
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share_folder(folder: Path) -> None:
+    """Name the folder that the processes of one service share (counters, last good model); to be called before they start."""
+    os.environ[_SHARED] = str(folder)
+
+
+def shared_folder() -> Path | None:
+    """The folder that the processes of one service share; None where there is only one."""
+    named = os.environ.get(_SHARED)
+    return Path(named) if named else None

@@ -1,54 +1,43 @@
 """What the application holds while it runs, and the typed way for routes to reach it."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from sqlalchemy import Engine
 
-from model.analyser import Analyser, Options
-from model.records import OperatingPointName, Prediction
+from model.analyser import Analyser
+from model.records import OperatingPointName
+from service.metrics import Metrics
+from service.models import Models
+from service.reading import Reader
 from service.settings import Settings
-
-
-class Metrics:
-    """Counters of the service; no text, no identifier."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter("vigie_requests", "Requêtes HTTP.", ("method", "route", "status"), registry=self.registry)
-        self.seconds = Histogram("vigie_request_seconds", "Durée des requêtes HTTP.", ("route",), registry=self.registry)
-        self.texts = Counter("vigie_texts", "Textes analysés.", ("status", "level"), registry=self.registry)
-        self.present = Counter("vigie_indicators", "Indicateurs présents.", ("indicator",), registry=self.registry)
-        self.feedback = Counter("vigie_feedback", "Corrections reçues.", registry=self.registry)
-
-    def count(self, prediction: Prediction) -> None:
-        """Count one analysed text."""
-        level = str(prediction.risk.level) if prediction.risk else "none"
-        self.texts.labels(prediction.status, level).inc()
-        for name in prediction.present():
-            self.present.labels(name).inc()
+from service.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The analyser, the database, the settings and the counters of a running application."""
+    """The model, the slots, the database, the settings and the counters of a running application.
 
-    analyser: Analyser
+    `draining` is set once the process was told to stop: what is under way is answered, a stream ends at its next line.
+    """
+
+    models: Models
+    slots: Slots
     engine: Engine
     settings: Settings
     metrics: Metrics
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def predict(
-        self, text: str, id: str | None, point: OperatingPointName | None = None, prior: float | None = None
-    ) -> Prediction:
-        """Analyse one text with the service's limits, and count it."""
-        assumed = self.settings.prior if prior is None else prior
-        options = Options(point or self.settings.operating_point, assumed, self.settings.max_characters)
-        prediction = self.analyser.predict(text, id=id, options=options)
-        self.metrics.count(prediction)
-        return prediction
+    @property
+    def analyser(self) -> Analyser:
+        """The model that serves now."""
+        return self.models.current
+
+    def reader(self, point: OperatingPointName | None = None, prior: float | None = None) -> Reader:
+        """What reads the texts of one request, with the model that serves now and these options or those of the settings."""
+        return Reader(self.models.current, self.settings, self.metrics, point, prior)
 
 
 def state_of(request: Request) -> State:

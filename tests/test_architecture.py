@@ -18,7 +18,7 @@ MOST_FUNCTION_LINES = 60
 FLOORS = (
     ("errors", "labels", "levels"),
     ("text", "tables", "records", "weights", "needs", "screen", "deadline"),
-    ("phrases", "language", "pieces", "network", "wordings"),
+    ("phrases", "language", "pieces", "network", "wordings", "sequences"),
     ("context", "signals", "encoder"),
     ("words", "edits"),
     ("masks",),
@@ -28,9 +28,9 @@ FLOORS = (
     ("features",),
     ("attribution",),
     ("classifier",),
-    ("decide", "evidence"),
+    ("decide", "evidence", "firstlook"),
     ("store",),
-    ("analyser",),
+    ("analyser", "promotion"),
 )
 
 # Third-party libraries with one home: (library, modules that may import it).
@@ -54,18 +54,27 @@ HOMES = {
     "matplotlib": {"training.plots"},
     "sqlalchemy": {"service.database", "service.state", "service.routes.tables"},
     "openpyxl": {"service.batch.rows", "service.batch.outputs"},
-    "pyarrow": {"service.batch.rows", "service.batch.outputs"},
+    "pandas": {"service.cluster.worker"},
+    "py4j": {"service.cluster.session"},
+    "pyarrow": {"service.batch.rows", "service.batch.outputs", "service.cluster.manifest", "service.cluster.table"},
+    "pyspark": {"service.cluster.session", "service.cluster.worker"},
     "charset_normalizer": {"service.batch.rows"},
     "limits": {"service.middleware"},
     "jinja2": {"service.routes.page"},
-    "typer": {"service.cli", "service.commands", "service.compare_command", "service.corpus_commands"},
+    "typer": {
+        "service.cli",
+        "service.commands",
+        "service.compare_command",
+        "service.corpus_commands",
+        "service.model_commands",
+    },
     "cleanlab": {"training.suspects"},
     "krippendorff": {"training.agreement"},
     "rich": {"service.terminal"},
-    "uvicorn": {"service.commands"},
-    "prometheus_client": {"service.state", "service.routes.tables"},
+    "uvicorn": {"service.server"},
+    "prometheus_client": {"service.metrics", "service.routes.tables"},
     "pydantic_settings": {"service.settings"},
-    "anyio": {"service.routes.predict"},
+    "anyio": {"service.app", "service.models", "service.routes.predict", "service.slots", "service.streaming"},
 }
 ENTRY_POINTS = {"service.cli", "service.compare_command", "service.corpus_commands"}
 

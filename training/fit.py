@@ -20,7 +20,8 @@ from model.errors import CorpusError
 from model.features import PassageFeatures
 from model.firstlook import FirstLook
 from model.labels import INDICATOR_IDS
-from model.store import library_versions, load_artefact, save_artefact, set_current, tables_hash
+from model.promotion import promote
+from model.store import library_versions, load_artefact, ready_finders, save_artefact, tables_hash
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
@@ -105,7 +106,8 @@ def train(
         name = _name(texts, learned)
         facts = _facts(texts, seed, learned)
         previous = previous_model(root, name)
-        folder = save_artefact(root, name, classifier, points, facts, {}, learned.first_look)
+        finders = ready_finders()
+        folder = save_artefact(root, name, classifier, points, facts, {}, learned.first_look, finders)
         metrics = measure(load_artefact(root, name), texts, progress)
         spent = meter.read()
         took = spent.to_json() | {"previous": previous.name if previous else None}
@@ -115,9 +117,9 @@ def train(
             "card.md": model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
             **model_plots(metrics),
         }
-        folder = save_artefact(root, name, classifier, points, facts, files, learned.first_look)
+        folder = save_artefact(root, name, classifier, points, facts, files, learned.first_look, finders)
     if activate:
-        set_current(root, name)
+        promote(root, name)
     return Trained(name, folder, metrics, spent.seconds)
 
 

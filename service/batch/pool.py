@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from model.errors import ArtefactError, BatchError, VigieError
 from model.records import OperatingPointName, Problem
-from service.batch.encode import encoder_for
+from service.batch.encode import Encoder, encoder_for
 from service.batch.records import Row, Scored, Task, failed
 from service.batch.scoring import TextScorer, encoded, score_row, too_slow
 
@@ -200,13 +200,14 @@ def _work(connection: "Connection[Any, Any]", setup: Setup) -> None:
                 if waiting and (careful or time.monotonic() - told > _REPORT):
                     connection.send(("rows", waiting))
                     waiting, told = [], time.monotonic()
-                waiting.append(_scored(scorer, row, setup.seconds, encode, nowhere))
+                waiting.append(answered(scorer, row, setup.seconds, encode, nowhere))
             connection.send(("rows", waiting))
 
 
-def _scored(scorer: TextScorer, row: Row, seconds: float, encode: Any, nowhere: Any) -> Scored:
+def answered(scorer: TextScorer, row: Row, seconds: float, encode: Encoder, overdue: IO[str]) -> Scored:
+    """The encoded answer of a row; a text that holds the process for much more than `seconds` ends it, told in `overdue`."""
     # The time limit is looked at between two steps; one step that never ends is ended from outside, with its process.
-    faulthandler.dump_traceback_later(1.5 * seconds + 1, exit=True, file=nowhere)
+    faulthandler.dump_traceback_later(1.5 * seconds + 1, exit=True, file=overdue)
     try:
         return encoded(score_row(scorer, row, seconds), row, encode)
     except Exception as error:

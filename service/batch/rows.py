@@ -27,7 +27,8 @@ from service.batch.records import Row, Source, UnreadableError, format_of
 _SAMPLE: Final = 1 << 18
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _FIELD_LIMIT: Final = 50_000_000
-_PARQUET_ROWS: Final = 256
+#: Rows of a table that are read at a time.
+PARQUET_ROWS: Final = 256
 #: What the libraries raise on bytes that are not, or no longer, of the format.
 _DAMAGE: Final = (
     OSError,
@@ -243,17 +244,30 @@ def _read_parquet(source: Source) -> Iterator[Row]:
     except pa.ArrowException as error:
         raise BatchError(f"{source.path} : ce n'est pas un fichier Parquet lisible ({error}).") from error
     with file:
-        names = file.schema_arrow.names
-        text_at, id_at = _columns(source, names)
-        wanted = [names[text_at]] + ([names[id_at]] if id_at is not None else [])
+        columns = wanted_columns(source, file.schema_arrow.names)
         total = max(1, file.metadata.num_rows)
         number = 0
-        for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted):
-            texts = batch.column(names[text_at]).to_pylist()
-            ids = batch.column(names[id_at]).to_pylist() if id_at is not None else [None] * len(texts)
-            for id, text in zip(ids, texts, strict=True):
-                number += 1
-                yield _text_row(number, id, text, number / total, f"ligne {number} de la table")
+        for batch in file.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
+            yield from table_rows(batch, columns, number, total)
+            number += len(batch)
+
+
+def wanted_columns(source: Source, names: Sequence[str]) -> list[str]:
+    """The columns to read of a table with these names: the text, then the identifier if there is one.
+
+    Raises:
+        BatchError: there is no such text column; the message names those that there are.
+    """
+    text_at, id_at = _columns(source, names)
+    return [names[text_at]] + ([names[id_at]] if id_at is not None else [])
+
+
+def table_rows(batch: pa.RecordBatch, columns: Sequence[str], before: int, total: int) -> Iterator[Row]:
+    """The rows of a piece of a table of `total` rows, of which `before` come before it; `columns` are the wanted ones."""
+    texts = batch.column(columns[0]).to_pylist()
+    ids = batch.column(columns[1]).to_pylist() if len(columns) > 1 else [None] * len(texts)
+    for number, (id, text) in enumerate(zip(ids, texts, strict=True), start=before + 1):
+        yield _text_row(number, id, text, number / total, f"ligne {number} de la table")
 
 
 def _read_xlsx(source: Source) -> Iterator[Row]:

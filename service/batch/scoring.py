@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Tables and libraries are loaded by the first text; that time is not held against it.
 _FIRST_TEXT: Final = "Séance de magnétisme : je soulage le stress, 40 €, sur rendez-vous."
+
+#: How many of the last different texts a process remembers the answers of, some 10 kB each; longer texts are not remembered.
+_REMEMBERED: Final = 4_096
+_LONGEST_REMEMBERED: Final = 4_000
 
 DUPLICATE: Final = Problem(code="duplicate_id", message="Cet identifiant se trouve déjà plus haut dans le fichier.")
 
@@ -67,8 +72,15 @@ def scorer_of(analyser: "Analyser", options: "Options") -> TextScorer:
     """The scorer of a model that is already loaded."""
     analyser.predict(_FIRST_TEXT, options=options)
 
+    # Scrapes repeat themselves: a text met again has the answer that it had.
+    @lru_cache(maxsize=_REMEMBERED)
+    def once(text: str) -> Prediction:
+        return analyser.predict(text, options=options)
+
     def predict(text: str, id: str) -> Prediction:
-        return analyser.predict(text, id=id, options=options)
+        if len(text) > _LONGEST_REMEMBERED:
+            return analyser.predict(text, id=id, options=options)
+        return once(text).model_copy(update={"id": id})
 
     return TextScorer(analyser.artefact.version, options.operating_point, predict)
 

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -13,6 +13,7 @@ from model.records import OperatingPointName, Prediction
 from service.highlight import segments
 from service.samples import SAMPLES
 from service.state import State, StateDep
+from service.streaming import while_connected
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,7 +86,7 @@ def _render(state: State, text: str, point: OperatingPointName, prediction: Pred
             context_names=_CONTEXT,
             author_names=_AUTHOR,
             samples=SAMPLES,
-            version=state.analyser.artefact.version,
+            version=prediction.model_version if prediction else state.analyser.artefact.version,
             limit=state.settings.max_characters,
         )
     )
@@ -102,12 +103,22 @@ def show(request: Request, state: StateDep) -> HTMLResponse:
 
 
 @router.post("/", response_class=HTMLResponse)
-def analyse(
+async def analyse(
+    request: Request,
     state: StateDep,
     text: Annotated[str, Form()] = "",
     point: Annotated[OperatingPointName, Form()] = "balanced",
-) -> HTMLResponse:
+) -> Response:
     """The page with the analysis of the pasted text, which is not kept."""
     # Browsers send line breaks as CR LF; the reader pasted one character.
     received = text.replace("\r\n", "\n")
-    return _render(state, received, point, state.predict(received, None, point))
+    reader = state.reader(point)
+
+    def read_and_show() -> Response:
+        return _render(state, received, point, reader.text(received))
+
+    async def work() -> Response:
+        with state.slots.place():
+            return await state.slots.run(read_and_show, state.settings.max_wait)
+
+    return await while_connected(request, state, work)

@@ -1,7 +1,7 @@
 """Corrections in; labels, practices, model, health and metrics out."""
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -94,6 +94,11 @@ def limits_of(settings: Settings) -> Limits:
         max_body_bytes=settings.max_body_bytes,
         max_line_bytes=settings.max_line_bytes,
         rate_per_minute=settings.rate_per_minute or None,
+        timeout=settings.timeout,
+        max_queue=settings.max_queue,
+        max_wait=settings.max_wait,
+        max_streams=settings.max_streams,
+        stream_idle=settings.stream_idle,
     )
 
 
@@ -118,23 +123,24 @@ def model(state: StateDep) -> ModelResponse:
 
 
 @router.get("/health/live", response_model=Health, tags=["exploitation"], summary="Vivant")
-def live() -> Health:
+async def live() -> Health:
     """Le processus répond."""
     return Health(status="ok")
 
 
 @router.get("/health/ready", response_model=Health, tags=["exploitation"], summary="Prêt")
 def ready(state: StateDep) -> Health:
-    """Le modèle est chargé et la base répond."""
+    """Le modèle est chargé et la base répond ; `warnings` dit si un modèle promu n'a pas pu être chargé."""
     try:
         with state.engine.connect() as connection:
             connection.execute(sql("SELECT 1"))
     except SQLAlchemyError as error:
         raise ApiError(503, "La base de données ne répond pas.") from error
-    return Health(status="ok", model_version=state.analyser.artefact.version)
+    problem = state.models.problem
+    return Health(status="ok", model_version=state.analyser.artefact.version, warnings=[problem] if problem else [])
 
 
 @router.get("/metrics", tags=["exploitation"], summary="Mesures Prometheus", response_class=Response)
-def metrics(state: StateDep) -> Response:
+async def metrics(state: StateDep) -> Response:
     """Compteurs et durées, sans texte ni identifiant."""
-    return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(state.metrics.exposed(), media_type=CONTENT_TYPE_LATEST)

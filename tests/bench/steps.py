@@ -1,4 +1,7 @@
-"""`make bench`: how many texts a second the serving model reads on one process, step by step; medians of several runs."""
+"""How many texts a second the serving model reads on one process, step by step; medians of several runs.
+
+`python -m tests.bench.steps`
+"""
 
 import statistics
 import sys
