@@ -28,7 +28,7 @@ def some(corpus: Sequence[AnnotatedText]) -> list[AnnotatedText]:
 
 def test_what_has_nothing_to_do_with_health_is_left_alone(analyser: Analyser) -> None:
     found = [analyser.predict(text, options=SCREEN) for text in PLAIN]
-    assert sum(prediction.analysis == "screen" for prediction in found) >= 3
+    assert sum(prediction.analysis == "screen" for prediction in found) >= len(PLAIN) / 2
 
 
 @pytest.mark.parametrize("point", OPERATING_POINTS)
@@ -56,7 +56,7 @@ def test_a_text_is_analysed_in_full_or_left_alone(analyser: Analyser, some: list
         # Persons and places need the French pipeline, which a first look spares.
         plain = [entity for entity in full.entities if entity.kind not in ("person", "place")]
         assert [entity for entity in found.entities if entity in plain] == plain
-    assert left >= 3
+    assert left >= len(PLAIN) / 2
 
 
 def test_one_passage_of_a_long_text_is_enough_to_send_it_on(analyser: Analyser) -> None:

@@ -22,6 +22,7 @@ import pytest
 
 from model.analyser import Analyser, Options
 from model.errors import BatchError
+from model.records import Prediction
 from service.batch.engine import Job, run
 from service.batch.outputs import COLUMNS, Output
 from service.batch.records import Source
@@ -158,16 +159,40 @@ def test_the_order_of_rows_and_their_neighbours_change_nothing(tmp_path: Path, a
         assert read_output(output) == [expected[id] for id, _ in rows]
 
 
+@pytest.mark.parametrize("screen", [True, False], ids=["screen", "no-screen"])
 def test_another_process_with_more_threads_says_the_same(
-    tmp_path: Path, artefacts: Path, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, artefacts: Path, analyser: Analyser, monkeypatch: pytest.MonkeyPatch, screen: bool
 ) -> None:
     for variable, value in (("OMP_NUM_THREADS", "2"), ("OPENBLAS_NUM_THREADS", "2"), ("PYTHONHASHSEED", "7")):
         monkeypatch.setenv(variable, value)
     source = write_input(tmp_path / "in.jsonl", VARIED)
-    done = vigie("score", str(source), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", artefacts=artefacts)
+    asked = [] if screen else ["--no-screen"]
+    done = vigie("score", str(source), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *asked, artefacts=artefacts)
     assert done.returncode == 0, done.stderr
-    expected = [analyser.predict(text, id=id).model_dump(mode="json") for id, text in VARIED]
+    options = Options(screen=screen)
+    expected = [analyser.predict(text, id=id, options=options).model_dump(mode="json") for id, text in VARIED]
     assert read_output(tmp_path / "out.jsonl") == expected
+    assert any(row["analysis"] == "screen" for row in expected) == screen
+
+
+class Counting(Analyser):
+    """An analyser that knows how many texts it was asked for."""
+
+    asked = 0
+
+    def predict(self, text: str, *, id: str | None = None, options: Options | None = None) -> Prediction:
+        self.asked += 1
+        return super().predict(text, id=id, options=options)
+
+
+def test_a_text_met_again_has_the_answer_that_it_had(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
+    rows = [(str(n), text) for n, text in enumerate([OFFER, HARMLESS, OFFER, OFFER + " ", HARMLESS, OFFER])]
+    counting = Counting(analyser.artefact)
+    run(job(write_input(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", artefacts), analyser=counting)
+    expected = [analyser.predict(text, id=id).model_dump(mode="json") for id, text in rows]
+    assert read_output(tmp_path / "out.jsonl") == expected
+    # Three different texts, and the one that warms up.
+    assert counting.asked == 4
 
 
 def test_messy_listings_go_through_to_all_four_formats(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
