@@ -32,6 +32,7 @@ from training.plots import model_plots
 from training.previous import METRICS, TRAINING, previous_model
 from training.reading import read_examples
 from training.thresholds import Scored, levels_at, operating_points, page_penalty
+from training.workers import give_back_memory
 
 _FOLDS: Final = 5
 _LEAST: Final = 40
@@ -102,6 +103,7 @@ def train(
         raise CorpusError(f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
     with threadpool_limits(limits=1):
         learned = _learn(learn, tune, seed, progress)
+        give_back_memory()
         classifier, points = learned.classifier, learned.points
         name = _name(texts, learned)
         facts = _facts(texts, seed, learned)

@@ -209,7 +209,7 @@ def test_a_service_told_to_stop_finishes_what_it_began(models: Path, tmp_path: P
     with serving(models, tmp_path, 1) as service, ThreadPoolExecutor(2) as pool, talking(service.url) as link:
         link.sendall(chunk(json.dumps({"id": "1", "text": HARMLESS}).encode() + b"\n"))
         before = metric(service.url, "vigie_text_seconds_count")
-        batch = pool.submit(httpx.post, f"{service.url}/v1/predict/batch", json={"items": [{"text": OFFER}] * 30}, timeout=60)
+        batch = pool.submit(httpx.post, f"{service.url}/v1/predict/batch", json={"items": [{"text": OFFER}] * 120}, timeout=60)
         until(lambda: metric(service.url, "vigie_text_seconds_count") > before + 2)
         stopped = pool.submit(service.stop)
         first, last = answers(link)
@@ -220,7 +220,7 @@ def test_a_service_told_to_stop_finishes_what_it_began(models: Path, tmp_path: P
             socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])))
         answer = batch.result()
         assert answer.status_code == 200
-        assert Counter(found["status"] for found in answer.json()["results"]) == {"ok": 30}
+        assert Counter(found["status"] for found in answer.json()["results"]) == {"ok": 120}
         assert stopped.result() == 0
         assert "Traceback" not in service.log.read_text()
 

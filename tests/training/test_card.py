@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.decide import OperatingPoint
@@ -17,6 +18,7 @@ from training.corpus import AnnotatedText
 from training.deletion import deletion_test
 from training.energy import Meter, Spent
 from training.evaluate import evaluate, flag_by_point
+from training.firstlook import bounds
 from training.measure import corpus_facts
 from training.passages import annotator_figures
 from training.plots import model_plots
@@ -44,6 +46,9 @@ def _model(previous: Previous | None = None) -> Model:
         "annotators": annotator_figures(texts),
     }
     facts = corpus_facts(texts) | {"seed": 0, "settings": {"word_weight": 3.0}, "base_rate": 0.29, "rule_precision": 0.97}
+    lost = bounds(np.asarray([True, False, True, False]), np.asarray([0, 2, 1, 3])).to_json()
+    facts["first_look"] = dict.fromkeys(OPERATING_POINTS, lost)
+    metrics["first_look"] = {"strict": lost}
     point = OperatingPoint(dict.fromkeys(INDICATOR_IDS, 0.3), 0.5, dict.fromkeys(TARGET_IDS, 0.4))
     return Model("2026.1.1+abcdef01", facts, metrics, dict.fromkeys(OPERATING_POINTS, point), SPENT, previous)
 
@@ -56,7 +61,10 @@ def model() -> Model:
 def test_the_card_has_every_part_and_readable_tables(model: Model) -> None:
     card = model_card(model)
     titles = [text[3:] for text in card.split("\n") if text.startswith("## ")]
-    for wanted in ("Usage prévu", "Limites", "Données", "Méthode", "Calibration", "Points de fonctionnement", "Tranches (test)"):
+    for wanted in (
+        "Usage prévu", "Limites", "Données", "Méthode", "Calibration", "Points de fonctionnement", "Premier regard",
+        "Tranches (test)",
+    ):  # fmt: skip
         assert wanted in titles
     assert all(name in card for name in INDICATOR_NAMES.values())
     assert not re.search(r"\bnan\b|\bNone\b", card)
@@ -64,6 +72,15 @@ def test_the_card_has_every_part_and_readable_tables(model: Model) -> None:
     assert len(tables) > 15
     for rows in tables:
         assert len({row.count("|") for row in rows}) == 1, rows[0]
+
+
+def test_the_card_bounds_what_the_first_look_loses(model: Model) -> None:
+    card = model_card(model)
+    # One of one lost: nothing is known of the share; none of two: at most 1 - 0.05 ** (1 / 2).
+    for point in OPERATING_POINTS:
+        assert f"| réglage, hors pli | `{point}` | 0/2 (au plus 77,64 %) | 1/1 (au plus 100,00 %) | 50 % |" in card
+    assert "| test | `strict` | 0/2 (au plus 77,64 %)" in card
+    assert "| test | `triage` |" not in card
 
 
 def test_the_card_states_base_rate_flag_and_energy(model: Model) -> None:
