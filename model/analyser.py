@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 from model import deadline, encoder, entities, language
 from model.context import RuleHit
 from model.context import affirmed as affirmed_rules
-from model.decide import Affirmed, Decision, decide
+from model.decide import Affirmed, Decision, decide, with_prior
 from model.document import Document, completed, glance, mentioned_targets, read_document
 from model.errors import TextError
 from model.evidence import ReadWindow, find_evidence
-from model.features import view
+from model.features import View, bare_view, encoded
+from model.firstlook import Looked
 from model.labels import DEFAULT_OPERATING_POINT, INDICATORS, LEVELS, OPERATING_POINTS
 from model.levels import level_of
 from model.records import (
@@ -54,7 +55,7 @@ _TELLING: Final = frozenset(
 class Options:
     """How to analyse: operating point, base rate to assume for `risk.score` (None: that of the model card), limit.
 
-    `screen`: whether a cheap first look may leave alone a text that holds nothing to examine.
+    `screen`: whether cheap looks may leave alone a text that holds nothing to examine.
     """
 
     operating_point: OperatingPointName = "balanced"
@@ -112,7 +113,7 @@ class Analyser:
         """
         check_text(text)
         document = read_document(text)
-        logits = self.artefact.classifier.page([window.scores for window in self._read(document)])
+        logits = self.artefact.classifier.page([window.scores for window in self._read(_Seen.of(document))])
         mentioned = mentioned_targets(document)
         affirmed = self._affirmed(affirmed_rules(document.rules, document.cues))
         found = {}
@@ -120,6 +121,15 @@ class Analyser:
             decision = _judged(document, decide(logits, mentioned, point, affirmed))
             found[name] = level_of(decision.stance, decision.present, decision.targets).value
         return found
+
+    def spares(self, text: str, point: str) -> bool:
+        """Whether the cheap looks leave a text alone at an operating point; for measuring.
+
+        Raises:
+            TextError: the text cannot be analysed.
+        """
+        check_text(text)
+        return isinstance(self._seen(glance(text), point), Looked)
 
     def _analyse(self, document: Document, blank: Prediction, options: Options) -> Prediction:
         guess = language.guess_language(document.text, [document.unit_text(unit) for unit in document.units])
@@ -137,17 +147,27 @@ class Analyser:
         if _too_short(document):
             warnings.append(Problem(code="too_short", message="Texte trop court pour être jugé."))
         found["warnings"] = warnings
-        look = self.artefact.first_look
-        if options.screen and look is not None:
-            looked = look.look(document, options.operating_point)
-            if not looked.matters:
-                return blank.model_copy(update=found | self._left_alone(document, looked.logits, options))
-        return blank.model_copy(update=found | self._in_full(completed(document), options))
+        seen = self._seen(document, options.operating_point if options.screen else None)
+        if isinstance(seen, Looked):
+            return blank.model_copy(update=found | self._left_alone(document, seen.logits, options))
+        return blank.model_copy(update=found | self._in_full(seen, options))
 
-    def _in_full(self, document: Document, options: Options) -> dict[str, object]:
+    def _seen(self, document: Document, point: str | None) -> "Looked | _Seen":
+        """What the encoder is to read of a document; the look that leaves it alone at an operating point, where one does."""
+        looks = self.artefact.looks if point else None
+        if looks is not None and point and not (looked := looks.glance(document, point)).matters:
+            return looked
+        seen = _Seen.of(completed(document))
+        # A long page that the first look sends on is read in full: its windows are longer than what looks were tried on.
+        if looks is None or not point or len(seen.parts) > 1:
+            return seen
+        looked = looks.again(seen.views, self.artefact.classifier.window_heads.features, point)
+        return seen if looked.matters else looked
+
+    def _in_full(self, seen: "_Seen", options: Options) -> dict[str, object]:
         """What the full analysis says of a French text."""
+        document, read = seen.document, self._read(seen)
         point = self.artefact.points[options.operating_point]
-        read = self._read(document)
         logits = self.artefact.classifier.page([window.scores for window in read])
         rules = affirmed_rules(document.rules, document.cues)
         decision = _judged(document, decide(logits, mentioned_targets(document), point, self._affirmed(rules)))
@@ -158,7 +178,7 @@ class Analyser:
         }
 
     def _left_alone(self, document: Document, logits: NDArray[np.float64], options: Options) -> dict[str, object]:
-        """What a first look says of a French text that holds nothing to examine: scores, and nothing present."""
+        """What a cheap look says of a French text that holds nothing to examine: scores, and nothing present."""
         point = self.artefact.points[options.operating_point]
         decision = replace(_judged(document, decide(logits, mentioned_targets(document), point)), present=())
         return {
@@ -176,14 +196,13 @@ class Analyser:
             "targets": list(decision.targets),
         }
 
-    def _read(self, document: Document) -> list[ReadWindow]:
-        parts = [document.part(span) for span in windows(document.text, sentences(document.text))]
+    def _read(self, seen: "_Seen") -> list[ReadWindow]:
         views = []
-        for part in parts:
+        for part, bare in zip(seen.parts, seen.views, strict=True):
             deadline.check()
-            views.append(view(part))
+            views.append(encoded(part, bare))
         scores = self.artefact.classifier.score(views)
-        return [ReadWindow(*items) for items in zip(parts, views, scores, strict=True)]
+        return [ReadWindow(*items) for items in zip(seen.parts, views, scores, strict=True)]
 
     def _risk(self, decision: Decision, options: Options) -> Risk:
         level = level_of(decision.stance, decision.present, decision.targets)
@@ -226,10 +245,18 @@ class Analyser:
         return found
 
 
-def with_prior(score: float, assumed: float, prior: float) -> float:
-    """A calibrated probability moved from the base rate it assumes to another one (Bayes' rule on the odds)."""
-    odds = score / max(1e-9, 1 - score) * (prior / (1 - prior)) / (assumed / (1 - assumed))
-    return odds / (1 + odds)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A document read whole, its windows, and their views without vectors."""
+
+    document: Document
+    parts: tuple[Document, ...]
+    views: tuple[View, ...]
+
+    @classmethod
+    def of(cls, document: Document) -> "_Seen":
+        parts = tuple(document.part(span) for span in windows(document.text, sentences(document.text)))
+        return cls(document, parts, tuple(map(bare_view, parts)))
 
 
 def _too_short(document: Document) -> bool:

@@ -57,7 +57,11 @@ class LinearHeads(BaseEstimator):  # type: ignore[misc]
         """
         if y.shape != (len(passages), len(self.names)):
             raise ValueError(f"y : forme {(len(passages), len(self.names))} attendue, {y.shape} reçue.")
-        self._learn(self.features.fit_transform(passages), y)
+        return self.fit_rows(self.features.fit_transform(passages), y)
+
+    def fit_rows(self, rows: Any, y: NDArray[np.bool_]) -> Self:
+        """As `fit`, from the rows that some features made of the passages."""
+        self._learn(rows, y)
         return self
 
     def _learn(self, x: Any, y: NDArray[np.bool_]) -> None:

@@ -134,3 +134,9 @@ def _completed(present: tuple[str, ...], scores: Mapping[str, float], targets: t
         return present
     likeliest = max(enough, key=lambda name: scores[name])
     return tuple(name for name in INDICATOR_IDS if name in {*present, likeliest})
+
+
+def with_prior(score: float, assumed: float, prior: float) -> float:
+    """A calibrated probability moved from the base rate it assumes to another one (Bayes' rule on the odds)."""
+    odds = score / max(1e-9, 1 - score) * (prior / (1 - prior)) / (assumed / (1 - assumed))
+    return odds / (1 + odds)

@@ -7,7 +7,7 @@ cure said of a grave illness, a treatment to be stopped, a training sold to the 
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 from math import log1p
@@ -34,14 +34,16 @@ from model.wordings import WordingHit
 
 _LEXICON: Final = "lexicon."
 _STOP: Final = "."
+#: The vector of a passage that was not encoded.
+NO_VECTOR: Final = np.zeros(0, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A text or a sentence as the classifier sees it.
 
-    Folded text, stream of concepts (`model.concepts`), counts of classes, and a vector of shape (768,). A sentence also knows
-    where in the clean text each concept stands (`places`) and each class is seen (`marks`).
+    Folded text, stream of concepts (`model.concepts`), counts of classes, a vector of shape (768,), or (0,) if not encoded. A
+    sentence also knows where in the clean text each concept stands (`places`) and each class is seen (`marks`).
     """
 
     folded: str
@@ -88,24 +90,39 @@ def classes_of(hit: Hit) -> tuple[str, ...]:
 
 def view(document: Document) -> View:
     """What the classifier sees of a document (or of a window of it); encodes its sentences in one call."""
-    texts = [document.unit_text(unit) for unit in document.units] or [document.text]
+    return encoded(document, bare_view(document))
+
+
+def encoded(document: Document, bare: View) -> View:
+    """A view without vectors, with them: the encoder costs three times all the rest."""
     # Folded, so that capitals and missing accents change nothing: measured on unseen writers, that costs no precision.
-    vectors = encode([fold(text) for text in texts])
+    vectors = encode([fold(text) for text in _texts(document)])
+    passages = (replace(passage, vector=vector) for passage, vector in zip(bare.sentences, vectors.sentences, strict=False))
+    return View(replace(bare.whole, vector=vectors.whole), tuple(passages), bare.units)
+
+
+def _texts(document: Document) -> list[str]:
+    return [document.unit_text(unit) for unit in document.units] or [document.text]
+
+
+def bare_view(document: Document) -> View:
+    """What the classifier sees of a document (or of a window of it), but for the vectors: those are empty."""
+    texts = _texts(document)
     seen = _seen(document)
     counts = [_sentence_classes(text, found) for text, found in zip(texts, seen, strict=False)]
     streams = [concepts(document, unit, found.hits, classes_of) for unit, found in zip(document.units, seen, strict=True)]
     offset = document.units[0].span.start if document.units else 0
     marks = [_marks(found, offset) for found in seen]
     passages = tuple(
-        Passage(foldable(text), stream[0], _damped(count), vector, stream[1], mark)
-        for text, stream, count, vector, mark in zip(texts, streams, counts, vectors.sentences, marks, strict=False)
+        Passage(foldable(text), stream[0], _damped(count), NO_VECTOR, stream[1], mark)
+        for text, stream, count, mark in zip(texts, streams, counts, marks, strict=False)
     )
     total: Counter[str] = Counter()
     for count in counts:
         total.update(count)
     total["length"] = len(texts)
     stream = tuple(concept for found in streams for concept in (*found[0], _STOP))
-    return View(Passage(foldable(document.span_text()), stream, _damped(total), vectors.whole), passages, document.units)
+    return View(Passage(foldable(document.span_text()), stream, _damped(total), NO_VECTOR), passages, document.units)
 
 
 def _damped(counts: Mapping[str, float]) -> dict[str, float]:
@@ -235,7 +252,7 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.classes_ = DictVectorizer(dtype=np.float32)
         # The encoder's vectors all lie close together: what tells texts apart is how far each number is from its mean.
-        self.spread_ = StandardScaler().fit(np.stack([passage.vector for passage in passages]))
+        self.spread_ = StandardScaler().fit(np.stack([one.vector for one in passages])) if len(passages[0].vector) else None
         counted = (
             self.words_.fit_transform(texts),
             self.characters_.fit_transform(texts),
@@ -246,8 +263,10 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._weighted(*counted, self.vectors(passages))
 
     def vectors(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
-        """The sentence vectors, centred and scaled so that their mean squared length is 1, of shape (len(passages), 768)."""
+        """The sentence vectors, centred and scaled so that their mean squared length is 1, of shape (len(passages), 768 or 0)."""
         found = np.stack([passage.vector for passage in passages])
+        if self.spread_ is None:
+            return found
         # What StandardScaler.transform does, without its checks.
         found -= self.spread_.mean_.astype(found.dtype)
         found /= self.spread_.scale_.astype(found.dtype)
@@ -256,6 +275,10 @@ class PassageFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, passages: Sequence[Passage]) -> csr_matrix:
         """A float32 matrix of shape (len(passages), features)."""
         return self.rows.matrix(passages, self.vectors(passages) * np.float32(self.vector_weight))
+
+    def unencoded(self, passages: Sequence[Passage]) -> csr_matrix:
+        """A float32 matrix of shape (len(passages), features less those of the vector): what `transform` gives before it."""
+        return self.rows.matrix(passages, np.zeros((len(passages), 0), dtype=np.float32))
 
     @property
     def rows(self) -> Rows:

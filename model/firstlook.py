@@ -1,8 +1,9 @@
-"""A cheap first look at a text: enough to leave alone what holds nothing to examine, and to give it scores.
+"""Two cheap looks at a text: enough to leave alone what holds nothing to examine, and to give it scores.
 
-It reads what a glance sees (words, letters, concepts, classes of table entries; no encoder, wordings, context or sentence by
-sentence) and answers two questions with linear heads: would the full analysis flag the text, would it find anything at all.
-Where both answers are surely no, at thresholds set on writers that no model saw, the full analysis is spared.
+The first look reads what a glance sees (words, letters, concepts, classes of table entries); the second one, at what the first
+sends on, also sees the wordings, rules and cues of context: all that the full analysis sees of a window but the encoder's
+vectors, which cost most. Each answers two questions: would the full analysis flag the text, would it find anything at all.
+Where both answers are surely no, at thresholds set on writers that no model saw, the rest is spared.
 """
 
 from bisect import bisect_right
@@ -11,63 +12,99 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import log1p
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.classifier import WindowHeads
+from model.classifier import FLAG, WINDOW_HEADS, window_logits
 from model.concepts import concepts
 from model.context import foldable
 from model.document import Document, Unit
-from model.features import Passage, classes_of
+from model.features import NO_VECTOR, Passage, PassageFeatures, View, classes_of
 from model.phrases import Hit
 from model.text import sentences, windows
 
 Array = NDArray[np.float64]
 
 _STOP: Final = "."
-#: The features have a place for a sentence vector, which a first look does not pay for.
-_NO_VECTOR: Final = np.zeros(1, dtype=np.float32)
 
 #: What the full analysis would say of a text: a flag (level 2 or 3), anything at all (level 1 or more).
 QUESTIONS: Final = ("flag", "anything")
+#: What a look weighs to answer: is it flagged, does it promote, does it hold anything, for annotators; then QUESTIONS.
+INPUTS: Final = ("flag", "promotes", "anything", "flagged", "found")
+_FLAG, _PROMOTES = WINDOW_HEADS.index(FLAG), WINDOW_HEADS.index("promotes")
+_LINEAR: Final = 3
+_SHORT_WORDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A first look: logits of shape (19,) in the order of WINDOW_HEADS, and whether the text asks for the full analysis."""
+    """A look: logits of shape (19,) in the order of WINDOW_HEADS, and whether the text asks for more."""
 
     logits: Array
     matters: bool
 
 
-class FirstLook:
-    """Linear heads over what a glance sees of a window; a text asks for more where one of its windows does.
+class Look:
+    """Linear heads over the rows of windows, and the two answers weighed from them; a text asks for more where a window does.
 
-    `questions_` (features, 2) and `biases_` (2,) are the heads of QUESTIONS; `thresholds_` has for each operating point the
-    two logits from which they are answered yes.
+    `weights_` (features, 26) and `biases_` (26,) are those of the window heads (23, see `window_logits`) and of the last three of
+    INPUTS; `answers_` (5, 2) and `offsets_` (2,) weigh INPUTS into the logits of QUESTIONS; `thresholds_` has for each operating
+    point the two logits from which they are answered yes.
     """
 
     def __init__(
-        self, heads: WindowHeads, questions: Array, biases: Array, thresholds: Mapping[str, tuple[float, float]]
+        self, weights: Any, biases: Array, answers: Array, offsets: Array, thresholds: Mapping[str, tuple[float, float]]
     ) -> None:
-        self.heads = heads
-        self.questions_ = questions
+        self.weights_ = weights
         self.biases_ = biases
+        self.answers_ = answers
+        self.offsets_ = offsets
         self.thresholds_ = dict(thresholds)
 
-    def look(self, document: Document, point: str) -> Looked:
-        """The first look at a document for an operating point; logits are those of the window nearest to asking for more."""
-        rows = self.heads.features.transform(passages(document))
-        beyond = rows @ self.questions_ + self.biases_ - np.asarray(self.thresholds_[point])
-        place = int(beyond.max(axis=1).argmax())
-        return Looked(self.heads.logits_of(rows[place])[0], bool((beyond >= 0).any()))
+    def look(self, rows: Any, point: str) -> Looked:
+        """The look at the windows of a text, shape (n, features), n at least 1; logits are those of the one nearest to more."""
+        scores = np.asarray(rows @ self.weights_ + self.biases_, dtype=np.float64)
+        logits = window_logits(scores[:, :-_LINEAR])
+        answers = inputs_of(logits, scores[:, -_LINEAR:]) @ self.answers_ + self.offsets_
+        beyond = answers - np.asarray(self.thresholds_[point])
+        return Looked(logits[int(beyond.max(axis=1).argmax())], bool((beyond >= 0).any()))
+
+
+def inputs_of(logits: Array, linear: Array) -> Array:
+    """INPUTS, shape (n, 5), from window logits (n, 19) and the three linear scores (n, 3)."""
+    return np.column_stack([logits[:, _FLAG], logits[:, _PROMOTES], linear])
+
+
+class Looks:
+    """The first look with the features of a glance, and the second one on the features of the full analysis."""
+
+    def __init__(self, features: PassageFeatures, first: Look, second: Look) -> None:
+        self.features = features
+        self.first = first
+        self.second = second
+
+    @property
+    def points(self) -> set[str]:
+        """The operating points that both looks know."""
+        return set(self.first.thresholds_) & set(self.second.thresholds_)
+
+    def glance(self, document: Document, point: str) -> Looked:
+        """The first look at a document for an operating point."""
+        return self.first.look(self.features.unencoded(passages(document)), point)
+
+    def again(self, views: Sequence[View], features: PassageFeatures, point: str) -> Looked:
+        """The second look, at the views of a document without vectors; `features` are those of the window heads."""
+        return self.second.look(features.unencoded([view.whole for view in views]), point)
 
 
 def passages(document: Document) -> list[Passage]:
-    """What a first look sees of a document, window by window; there is always one."""
-    parts = [document.part(span) for span in windows(document.text, sentences(document.text))]
+    """What a first look sees of a document, window by window; there is always one.
+
+    On a long page windows are as short as the texts that its thresholds were set on: a glance at more drowns one sentence.
+    """
+    parts = [document.part(span) for span in windows(document.text, sentences(document.text), _SHORT_WORDS)]
     return [passage_of(part) for part in parts or [document]]
 
 
@@ -85,7 +122,7 @@ def passage_of(document: Document) -> Passage:
         stream.append(_STOP)
         counts.update(_classes(document, unit, hits))
     damped = {name: log1p(value) for name, value in sorted(counts.items()) if value}
-    return Passage(foldable(document.span_text()), tuple(stream), damped, _NO_VECTOR)
+    return Passage(foldable(document.span_text()), tuple(stream), damped, NO_VECTOR)
 
 
 def _classes(document: Document, unit: Unit, hits: Sequence[tuple[Hit, bool]]) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 manifest.json   format, version, library versions, corpus hash, labels, operating points, sha256 of each file
 classifier.joblib   the trained object of `model.classifier`
-firstlook.joblib    the cheap first look of `model.firstlook`; artefacts made before it existed have none
+looks.joblib    the cheap looks of `model.firstlook`; where they are missing, every text is analysed in full
 finders.joblib      the patterns of the tables, compiled; where it is missing, each process compiles them
 metrics.json, card.md, plots   what was measured, for people
 """
@@ -24,7 +24,7 @@ from model.classifier import MIXED_HEADS, Classifier
 from model.context import CONTEXT, context_finder
 from model.decide import OperatingPoint, points_from_json
 from model.errors import ArtefactError
-from model.firstlook import FirstLook
+from model.firstlook import Looks
 from model.labels import INDICATOR_IDS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
 from model.signals import SIGNALS, signal_finder
 from model.tables import TABLE_FILES
@@ -33,7 +33,7 @@ from model.wordings import WordingFinder, keep_finders
 FORMAT: Final = "vigie-artefact-1"
 MANIFEST: Final = "manifest.json"
 CLASSIFIER: Final = "classifier.joblib"
-FIRST_LOOK: Final = "firstlook.joblib"
+LOOKS: Final = "looks.joblib"
 FINDERS: Final = "finders.joblib"
 CURRENT: Final = "current"
 #: Libraries whose objects or numbers the artefact holds: a different minor version is refused.
@@ -55,13 +55,13 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A verified artefact: its folder, its manifest, its operating points, its classifier and, if it has one, its first look."""
+    """A verified artefact: its folder, its manifest, its operating points, classifier, and cheap looks if any."""
 
     folder: Path
     manifest: Mapping[str, Any]
     points: Mapping[str, OperatingPoint]
     classifier: Classifier
-    first_look: FirstLook | None = None
+    looks: Looks | None = None
 
     @property
     def version(self) -> str:
@@ -112,7 +112,7 @@ def save_artefact(
     points: Mapping[str, OperatingPoint],
     facts: Mapping[str, Any],
     files: Mapping[str, bytes],
-    first_look: FirstLook | None = None,
+    looks: Looks | None = None,
     finders: Mapping[str, WordingFinder] | None = None,
 ) -> Path:
     """Write an artefact under `root/name` and return its folder; an artefact of that name is replaced as a whole.
@@ -125,8 +125,8 @@ def save_artefact(
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     joblib.dump(classifier, building / CLASSIFIER, compress=3)
-    if first_look is not None:
-        joblib.dump(first_look, building / FIRST_LOOK, compress=3)
+    if looks is not None:
+        joblib.dump(looks, building / LOOKS, compress=3)
     if finders:
         joblib.dump(dict(finders), building / FINDERS, compress=3)
     for relative, content in files.items():
@@ -233,12 +233,12 @@ def load_artefact(root: Path, name: str | None = None) -> Artefact:
     if not isinstance(classifier, Classifier):
         raise ArtefactError(f"Artefact {folder} : {CLASSIFIER} ne contient pas un classifieur Vigie.")
     # A file that the manifest does not name was not checked: it is never unpickled.
-    first_look = joblib.load(folder / FIRST_LOOK) if FIRST_LOOK in manifest["files"] else None
-    if first_look is not None and not (isinstance(first_look, FirstLook) and set(first_look.thresholds_) == set(points)):
-        raise ArtefactError(f"Artefact {folder} : {FIRST_LOOK} ne contient pas un premier regard Vigie.")
+    looks = joblib.load(folder / LOOKS) if LOOKS in manifest["files"] else None
+    if looks is not None and not (isinstance(looks, Looks) and looks.points == set(points)):
+        raise ArtefactError(f"Artefact {folder} : {LOOKS} ne contient pas les regards rapides de Vigie.")
     if FINDERS in manifest["files"]:
         keep_finders(joblib.load(folder / FINDERS))
-    return Artefact(folder, manifest, points, classifier, first_look)
+    return Artefact(folder, manifest, points, classifier, looks)
 
 
 def _section(folder: Path, manifest: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from model.errors import TextError
 
 MAX_CHARACTERS: Final = 20_000
 _SENTENCE_WORDS: Final = 45
-_WINDOW_WORDS: Final = 160
+WINDOW_WORDS: Final = 160
 _SINGLE_WINDOW_WORDS: Final = 280
 _BINARY_SHARE: Final = 0.1
 _PASSES: Final = 4
@@ -253,10 +253,10 @@ def _strip(text: str, start: int, end: int) -> Span:
     return Span(start, end)
 
 
-def windows(text: str, units: list[Span]) -> list[Span]:
+def windows(text: str, units: list[Span], words: int = WINDOW_WORDS) -> list[Span]:
     """Ranges of the windows in which a long text is read, in order; one window for a text of 280 words or fewer.
 
-    A window holds whole units, about 160 words, and the last unit of the window before it, so that a promise and
+    A window holds whole units, at most about as many `words`, and the last unit of the window before it, so that a promise and
     its condition are seldom torn apart.
     """
     counts = [len(_WORD.findall(text, unit.start, unit.end)) for unit in units]
@@ -266,7 +266,7 @@ def windows(text: str, units: list[Span]) -> list[Span]:
     first = 0
     while first < len(units):
         last, total = first, counts[first]
-        while last + 1 < len(units) and total + counts[last + 1] <= _WINDOW_WORDS:
+        while last + 1 < len(units) and total + counts[last + 1] <= words:
             last += 1
             total += counts[last]
         spans.append(Span(units[first].start, units[last].end))

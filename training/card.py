@@ -244,8 +244,8 @@ Test :
 def _first_look(model: Model) -> str:
     return f"""## Premier regard
 
-En lot, un premier regard laisse sans analyse entière les textes où il ne voit rien à examiner (`--no-screen` analyse tout).
-Perdu : ce que l'analyse entière aurait mis au niveau 2 ou 3, ou au niveau 1. « Au plus » : borne haute à 95 % (Clopper et
+En lot, deux regards rapides laissent sans analyse entière les textes où ils ne voient rien à examiner (`--no-screen` analyse
+tout). Perdu : ce que l'analyse entière aurait mis au niveau 2 ou 3, ou au niveau 1. « Au plus » : borne haute à 95 % (Clopper et
 Pearson). Le corpus est plein de textes difficiles : d'un flux ordinaire, une part bien plus grande est laissée.
 
 {tables.first_look(model.facts["first_look"], model.metrics.get("first_look", {}))}"""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from model.analyser import with_prior
+from model.decide import with_prior
 from model.labels import INDICATOR_NAMES, OPERATING_POINTS, TARGETS
 from training.evaluate import BASE_RATES
 from training.previous import Previous, figure

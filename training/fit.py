@@ -18,14 +18,14 @@ from model.decide import Affirmed, OperatingPoint
 from model.document import mentioned_targets
 from model.errors import CorpusError
 from model.features import PassageFeatures
-from model.firstlook import FirstLook
+from model.firstlook import Looks
 from model.labels import INDICATOR_IDS
 from model.promotion import promote
 from model.store import library_versions, load_artefact, ready_finders, save_artefact, tables_hash
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
-from training.firstlook import Bounds, fit_first_look
+from training.firstlook import Bounds, fit_looks
 from training.matrices import Example, stacked_truth, writers_of
 from training.measure import corpus_facts, measure
 from training.plots import model_plots
@@ -71,12 +71,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a training learns: the classifier, its operating points, the rates, the first look and what that one loses."""
+    """What a training learns: the classifier, its operating points, the rates, the cheap looks and what those lose."""
 
     classifier: Classifier
     points: dict[str, OperatingPoint]
     rates: Measured
-    first_look: FirstLook
+    looks: Looks
     bounds: dict[str, Bounds]
 
 
@@ -109,7 +109,7 @@ def train(
         facts = _facts(texts, seed, learned)
         previous = previous_model(root, name)
         finders = ready_finders()
-        folder = save_artefact(root, name, classifier, points, facts, {}, learned.first_look, finders)
+        folder = save_artefact(root, name, classifier, points, facts, {}, learned.looks, finders)
         metrics = measure(load_artefact(root, name), texts, progress)
         spent = meter.read()
         took = spent.to_json() | {"previous": previous.name if previous else None}
@@ -119,7 +119,7 @@ def train(
             "card.md": model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
             **model_plots(metrics),
         }
-        folder = save_artefact(root, name, classifier, points, facts, files, learned.first_look, finders)
+        folder = save_artefact(root, name, classifier, points, facts, files, learned.looks, finders)
     if activate:
         promote(root, name)
     return Trained(name, folder, metrics, spent.seconds)
@@ -155,10 +155,10 @@ def _learn(learn: Sequence[AnnotatedText], tune: Sequence[AnnotatedText], seed: 
     classifier.page_penalty_ = page_penalty(unseen, truth)
     progress("Premier regard", 0, 1)
     levels = {name: levels_at(scored, point) for name, point in points.items()}
-    first_look, bounds = fit_first_look(everyone, levels, _folds(everyone, seed))
+    looks, bounds = fit_looks(examples, tuning, levels, _folds(examples, seed), classifier.window_heads.features)
     progress("Premier regard", 1, 1)
     base_rate = float(np.mean([example.text.flagged for example in examples]))
-    return Learned(classifier, points, Measured(base_rate, precision), first_look, bounds)
+    return Learned(classifier, points, Measured(base_rate, precision), looks, bounds)
 
 
 def _rule_precision(examples: Sequence[Example], rules: Sequence[frozenset[str]]) -> float:
@@ -237,12 +237,13 @@ def unseen_probabilities(texts: Sequence[AnnotatedText], seed: int = 0, progress
 
 def _name(texts: Sequence[AnnotatedText], learned: Learned) -> str:
     """Version of the product and a hash of all that decides a prediction: same name, same answers."""
-    classifier, look = learned.classifier, learned.first_look
+    classifier, looks = learned.classifier, (learned.looks.first, learned.looks.second)
     digest = sha256(json.dumps([corpus_hash(texts), library_versions(), tables_hash()], sort_keys=True).encode())
     digest.update(json.dumps({name: point.to_json() for name, point in learned.points.items()}, sort_keys=True).encode())
-    for heads in (classifier.window_heads, classifier.sentence_heads, classifier.mixing_heads, look.heads):
+    for heads in (classifier.window_heads, classifier.sentence_heads, classifier.mixing_heads, *looks):
         digest.update(np.ascontiguousarray(heads.weights_).tobytes() + np.ascontiguousarray(heads.biases_).tobytes())
-    digest.update(look.questions_.tobytes() + look.biases_.tobytes() + repr(sorted(look.thresholds_.items())).encode())
+    for look in looks:
+        digest.update(look.answers_.tobytes() + look.offsets_.tobytes() + repr(sorted(look.thresholds_.items())).encode())
     digest.update(classifier.page_penalty_.tobytes() + repr(learned.rates).encode())
     return f"{version('vigie')}+{digest.hexdigest()[:8]}"
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from model.analyser import Analyser
-from model.document import glance
-from model.firstlook import FirstLook
+from model.labels import OPERATING_POINTS
 from model.records import Prediction
 from model.store import Artefact
 from training.corpus import SPLITS, AnnotatedText, corpus_hash, of_split
@@ -59,21 +58,20 @@ def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progre
             measured["points"] = _at_points(seen, found, places)
             if some:
                 measured["points_unseen_writers"] = _at_points(seen, found, unseen)
-    if artefact.first_look is not None:
-        measured["first_look"] = _first_look(artefact.first_look, seen, found)
+    if artefact.looks is not None:
+        measured["first_look"] = _first_look(analyser, seen, found)
     progress("Épreuve d'effacement", 0, 1)
     measured["deletion"] = deletion_test(seen, [one.prediction for one in found], analyser.predict)
     progress("Épreuve d'effacement", 1, 1)
     return measured | {"annotators": annotator_figures(texts)}
 
 
-def _first_look(look: FirstLook, texts: Sequence[AnnotatedText], found: Sequence[Predicted]) -> dict[str, Any]:
-    """What the first look loses of the `test` texts at each operating point."""
+def _first_look(analyser: Analyser, texts: Sequence[AnnotatedText], found: Sequence[Predicted]) -> dict[str, Any]:
+    """What the cheap looks lose of the `test` texts at each operating point."""
     places = [place for place, text in enumerate(texts) if text.split == "test" and found[place].prediction.status == "ok"]
-    documents = [glance(texts[place].text) for place in places]
     measured = {}
-    for point in look.thresholds_:
-        spared = np.asarray([not look.look(document, point).matters for document in documents], dtype=bool)
+    for point in OPERATING_POINTS:
+        spared = np.asarray([analyser.spares(texts[place].text, point) for place in places], dtype=bool)
         levels = np.asarray([found[place].levels[point] for place in places], dtype=int)
         measured[point] = bounds(spared, levels).to_json()
     return measured

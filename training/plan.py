@@ -103,7 +103,6 @@ def _shares(texts: Sequence[AnnotatedText]) -> dict[str, float]:
     openings = Counter(" ".join(words_of(fold(text.text))[:_OPENING_WORDS]) for text in texts)
     return {
         **{f"level_{level}": share(lambda text, level=level: text.risk_level == level) for level in range(4)},  # type: ignore[misc]
-        "lookalikes": share(lambda text: text.lookalike is not None),
         "page_passages_without_serious_sign": share(lambda text: not text.flagged, [text for text in texts if is_page(text)]),
         "over_90_words": share(lambda text: len(words_of(text.text)) > _LONG),
         "read_by_another": share(lambda text: text.second_reader is not None and text.second_reader.id != text.writer),
@@ -122,6 +121,7 @@ def _numbers(texts: Sequence[AnnotatedText]) -> dict[str, float]:
         "themes": sum(count >= _THEME_TEXTS for count in by_theme.values()),
         "warns": sum(text.stance == "warns" for text in texts),
         "neutral": sum(text.stance == "neutral" for text in texts),
+        "lookalikes": sum(text.lookalike is not None for text in texts),
         "prudent_wellness": sum(text.stance == "promotes" and not text.indicators for text in texts),
         "page_passages": sum(map(is_page, texts)),
         "soft_sentence": marks["soft_sentence"],

@@ -23,6 +23,7 @@ from training.corpus import CORPUS, load_corpus
 
 _HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 300.0
+_KEPT: Final = 2.0
 _WORDS: Final = range(75, 86)
 #: Servers take turns after as many requests, so that what slows the machine for a while slows them all.
 _TURN: Final = 50
@@ -49,6 +50,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection(_HOST, port, timeout=_PATIENCE)
+        self._answered = time.monotonic()
 
     def close(self) -> None:
         """Close the connection."""
@@ -57,6 +59,10 @@ class Client:
     def predict(self, text: str) -> Answer:
         """Ask for the prediction of a text."""
         body = json.dumps({"text": text}).encode()
+        if time.monotonic() - self._answered > _KEPT:
+            # The server closes what stays silent for five seconds, perhaps at the very moment of the next request.
+            self._connection.close()
+            self._connection.connect()
         started = time.perf_counter()
         try:
             self._connection.request("POST", "/v1/predict", body, {"content-type": "application/json"})
@@ -66,6 +72,7 @@ class Client:
             self._connection.close()
             return Answer(0, "", time.perf_counter() - started)
         seconds = time.perf_counter() - started
+        self._answered = time.monotonic()
         return Answer(response.status, json.loads(content).get("status", "") if response.status == 200 else "", seconds)
 
     def ready(self) -> bool:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.analyser import Analyser, Options, with_prior
+from model.analyser import Analyser, Options
 from model.context import CONTEXT_KINDS
+from model.decide import with_prior
 from model.errors import ArtefactError
 from model.labels import INDICATOR_IDS, INDICATOR_NAMES, LEVELS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
 from model.levels import level_of

@@ -69,5 +69,5 @@ def test_everything_is_analysed_unless_asked_otherwise(analyser: Analyser) -> No
 
 
 def test_an_artefact_without_a_first_look_analyses_everything(analyser: Analyser) -> None:
-    old = Analyser(replace(analyser.artefact, first_look=None))
+    old = Analyser(replace(analyser.artefact, looks=None))
     assert old.predict(PLAIN[0], options=SCREEN) == analyser.predict(PLAIN[0])

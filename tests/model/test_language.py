@@ -1,5 +1,7 @@
 """French is judged however it is written; another language is named and left alone; doubt is in favour of the text."""
 
+from importlib import import_module
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,6 +68,20 @@ def test_another_language_is_named_and_not_judged(text: str, code: str) -> None:
     assert not found.supported
     assert found.code == code
     assert found.confidence > 0.5
+
+
+@pytest.mark.parametrize("code", ["ca", "de", "en", "es", "it", "nl", "pl", "pt", "ro", "tr", "vi"])
+def test_sentences_of_another_language_are_told_from_french(code: str) -> None:
+    text = " ".join(import_module(f"spacy.lang.{code}.examples").sentences)
+    assert (guess(text).code, guess(text).supported) == (code, False)
+
+
+def test_a_french_page_with_foreign_sentences_is_mixed() -> None:
+    french = "Je vous reçois dans mon cabinet, sur rendez-vous, du lundi au vendredi. "
+    foreign = "Welcome to my healing room, where energy work will clear your body of all toxins. "
+    assert guess(french * 4).mixed is False
+    found = guess(french + foreign + french + foreign)
+    assert (found.code, found.supported, found.mixed) == ("fr", True, True)
 
 
 @pytest.mark.parametrize(

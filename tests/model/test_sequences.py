@@ -65,6 +65,7 @@ def _by_the_library(features: PassageFeatures, passages: Sequence[Passage]) -> c
     texts = [passage.folded for passage in passages]
     classes = features.scale_.transform(features.classes_.transform([passage.classes for passage in passages]))
     classes.data = np.minimum(classes.data, 1.0)
+    assert features.spread_ is not None
     vectors = features.spread_.transform(np.stack([passage.vector for passage in passages])) / np.sqrt(WIDTH)
     blocks = (
         features.words_.transform(texts) * features.word_weight,

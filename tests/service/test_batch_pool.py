@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_only_the_row_that_ends_or_holds_a_process_is_lost() -> None:
     assert errors == {3: "invalid_text", 17: "invalid_text", 18: "timeout", 30: "timeout", 39: "invalid_text"}
     # Three or four processes for each text that ends them, two for the one that hangs.
     assert 8 <= pool.lost <= 10
+
+
+def test_a_process_that_has_answered_enough_makes_way_for_a_new_one() -> None:
+    pool = Pool(replace(setup(), recycle=20), 2)
+    seen: set[int] = set()
+    rows = 0
+    for task in pool.run(tasks(["calm"] * 100, 10), lambda task: seen.update(worker.process.pid or 0 for worker in pool.workers)):
+        assert all(one.error is None for one in task.done)
+        rows += len(task.done)
+    assert (rows, pool.lost) == (100, 0)
+    assert len(seen) >= 4
 
 
 def test_a_process_killed_by_the_system_costs_no_row() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from model.analyser import Analyser, with_prior
+from model.analyser import Analyser
+from model.decide import with_prior
 from model.records import Prediction
 from service.settings import Settings, SettingsError, load_settings
 from tests.service.conftest import free_port, start

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.firstlook import MOST_LOST, Loss, bounds, cuts, spared
+from training.firstlook import MOST_LOST, Loss, bounds, cascade, cuts, spared
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,9 @@ def test_what_is_lost_is_counted_by_level() -> None:
 def test_no_more_is_lost_than_may_be(rows: list[tuple[float, float, int]]) -> None:
     scores = np.asarray([row[:2] for row in rows])
     level = np.asarray([row[2] for row in rows])
-    found = bounds(spared(scores, cuts(scores, level)), level)
+    # Two looks may see different things: here the second one sees the same in another order.
+    early, late = cascade(scores, scores[:, ::-1], level)
+    found = bounds(spared(scores, early) | spared(scores[:, ::-1], late), level)
     assert found.flags.lost <= MOST_LOST["flags"] * found.flags.of
     assert found.level_1.lost <= MOST_LOST["level_1"] * found.level_1.of
 
@@ -39,4 +41,12 @@ def test_no_more_is_lost_than_may_be(rows: list[tuple[float, float, int]]) -> No
 def test_where_scores_tell_the_levels_apart_everything_harmless_is_spared() -> None:
     level = np.repeat([0, 1, 2], 100)
     scores = np.column_stack([level * 3.0, level * 3.0])
-    assert spared(scores, cuts(scores, level)).tolist() == (level == 0).tolist()
+    assert spared(scores, cuts(scores, level, 0, 0)).tolist() == (level == 0).tolist()
+
+
+def test_a_second_look_spares_what_the_first_could_not_tell() -> None:
+    level = np.repeat([0, 1, 2], 100)
+    blind, seeing = np.zeros((300, 2)), np.column_stack([level * 3.0, level * 3.0])
+    early, late = cascade(blind, seeing, level)
+    assert not spared(blind, early).any()
+    assert spared(seeing, late).tolist() == (level == 0).tolist()
