@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JAVA := $(shell command -v java)
+POSTGRES := $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train serve spark test check bench soak
+.PHONY: help install train serve spark test check bench soak harness
 
 help: ## liste les verbes
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -43,7 +44,7 @@ serve: install ## installe, entraîne si besoin, sert l'API et la page sur http:
 
 spark: .venv/installed-spark java ## ajoute Spark, pour « vigie score --engine spark »
 
-test: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java ## installe, entraîne si besoin, lance tous les tests
+test: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres ## installe, entraîne si besoin, lance tous les tests
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m pytest --cov --cov-report=term
 
@@ -62,6 +63,10 @@ soak: install ## mesure mémoire et débit sur des centaines de milliers de text
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m tests.bench soak $(if $(SMALL),--small) $(ARGS)
 
+harness: .venv/installed-test ## vingt personnes lisent la file cinq minutes à la fois (ARGS : --seconds, --people, --url)
+	$(BIN)/vigie train --if-needed
+	$(BIN)/python -m tests.harness.reviewers $(ARGS)
+
 # Les tests de la page veulent un vrai navigateur : installé où c'est permis, nommé sinon.
 .PHONY: browser
 browser:
@@ -70,6 +75,17 @@ ifeq ($(CHROMIUM),)
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	else \
 	  echo "Chromium manque : installez le paquet « chromium », sinon les tests de la page échoueront."; \
+	fi
+endif
+
+# Les tests du poste de travail passent sur un vrai PostgreSQL, lancé dans un dossier à eux.
+.PHONY: postgres
+postgres:
+ifeq ($(POSTGRES),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
+	else \
+	  echo "PostgreSQL manque : installez le paquet « postgresql » (15 ou plus récent), sinon les tests du poste de travail échoueront."; \
 	fi
 endif
 

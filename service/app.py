@@ -1,34 +1,40 @@
 """The HTTP application: assembled here from its parts, nothing loaded at import."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
+from service.access import add_access_handlers, guard
 from service.database import open_database
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Measured, Overload, RateLimit
 from service.models import Models
+from service.pages import add_page_handlers
 from service.problems import MEDIA_TYPE, add_handlers
-from service.routes import page, predict, tables
-from service.settings import Settings, load_settings
+from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
+from service.settings import Settings, load_settings, shared_folder
 from service.shutdown import drain, told_to_stop
 from service.slots import Slots
 from service.state import State
+from service.workplace.opening import open_workplace, tell_link
 
 _DESCRIPTION: Final = (
     "Vigie lit des offres et publications de bien-être en français et relève, passages à l'appui, des signes de dérive "
     "sectaire en santé. Il ne dit jamais qu'une personne ou un groupe est une secte : il montre des **indices à examiner**, "
     "et une personne décide. Les textes ne sont ni conservés ni journalisés, sauf demande expresse."
 )
+
+_KEYS: Final = "Clé créée à la page « Votre compte » ; demandée partout où la description d'un appel nomme un droit."
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -39,13 +45,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         metrics = Metrics()
         engine = await to_thread.run_sync(open_database, chosen.database_url)
+        link = await to_thread.run_sync(open_workplace, engine, chosen)
+        if link is not None and shared_folder() is None:
+            tell_link(chosen, link)
         models = await to_thread.run_sync(Models, chosen.model_dir, metrics)
         state = State(models, Slots(chosen, metrics), engine, chosen, metrics)
         app.state.vigie = state
         watch = asyncio.create_task(models.watch(chosen.model_poll))
+        tasks = [asyncio.create_task(_task(name)(state)) for name in WORKPLACE_TASKS]
         with told_to_stop(partial(drain, state)):
             yield
-        watch.cancel()
+        for task in (watch, *tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         engine.dispose()
 
     app = FastAPI(
@@ -57,11 +69,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.include_router(predict.router)
+    app.include_router(predict.router, dependencies=[Depends(guard("predict"))])
     app.include_router(tables.router)
     app.include_router(page.router)
+    for name in WORKPLACE_ROUTES:
+        app.include_router(import_module(f"service.routes.{name}").router)
     app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
     add_handlers(app)
+    add_page_handlers(app)
+    add_access_handlers(app)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     app.add_middleware(Overload)
     if chosen.rate_per_minute:
@@ -69,6 +85,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Measured)
     app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
     return app
+
+
+def _task(name: str) -> Callable[[State], Coroutine[Any, Any, None]]:
+    module, _, function = name.partition(":")
+    found: Callable[[State], Coroutine[Any, Any, None]] = getattr(import_module(f"service.workplace.{module}"), function)
+    return found
 
 
 def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
@@ -93,6 +115,7 @@ def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
                 },
             },
         }
+        schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEYS}}
         content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem9457"}}}
         for path in schema["paths"].values():
             for operation in path.values():

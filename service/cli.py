@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import VigieError
-from service import terminal
+from service import (
+    items_commands,  # noqa: F401 - adds its verbs to `review_app`
+    terminal,
+)
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
+from service.loop_commands import join_reviewed, review_app
 from service.model_commands import model_app
+from service.people_commands import people_app
 from service.settings import load_settings
 
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(model_app, name="model")
+app.add_typer(people_app, name="people")
+app.add_typer(review_app, name="review")
 app.command()(compare)
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Graine.")] = 0,
     activate: Annotated[bool, typer.Option(help="En faire le modèle qui sert.")] = True,
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Ne rien faire si un modèle sert déjà.")] = False,
+    reviewed: Annotated[
+        str | None, typer.Option("--reviewed", help="Textes relus à apprendre aussi : fichier JSONL, ou adresse d'une base.")
+    ] = None,
 ) -> None:
     """Entraîne un modèle sur le corpus, le mesure et écrit l'artefact, ses mesures et sa carte."""
     from model.store import current_name
@@ -39,8 +49,11 @@ def train(
     if if_needed and _usable(root):
         say(f"Le modèle {current_name(root)} est prêt.")
         return
+    texts = load_corpus(corpus)
+    if reviewed is not None:
+        texts = list(join_reviewed(reviewed, texts))
     with terminal.progress_bar() as bar:
-        done = fit(load_corpus(corpus), root, seed=seed, activate=activate, progress=bar)
+        done = fit(texts, root, seed=seed, activate=activate, progress=bar)
     shown = terminal.console()
     for name in ("dev", "test", "test_unseen_writers"):
         if name in done.metrics:

@@ -1,8 +1,11 @@
-"""What people told us, in a database: corrections, and the texts that they asked to keep. Nothing else is stored."""
+"""The database, SQLite or PostgreSQL: opened and brought up to date; corrections, and the texts that people asked to keep."""
 
 import hashlib
+import sqlite3
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +15,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Connection,
     DateTime,
     Engine,
     ForeignKey,
@@ -22,14 +26,20 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    func,
     select,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
 
 METADATA: Final = MetaData()
+
+#: Connections kept, and as many more when pressed: a page holds one for a few milliseconds.
+_POOL: Final = 20
+_WAIT_SECONDS: Final = 30
+_RETRY_SECONDS: Final = 0.05
 
 TEXTS: Final = Table(
     "texts",
@@ -77,17 +87,67 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def open_database(url: str) -> Engine:
-    """An engine on a database whose tables exist; the folder of a SQLite file is made, its journal survives a crash."""
+class _OneWriter(Engine):
+    """SQLite's engine: `begin` takes the write lock at once, so that what a transaction read still holds when it writes."""
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        with self.connect() as connection:
+            connection.execution_options(vigie_writes=True)
+            with connection.begin():
+                yield connection
+
+
+def connect_database(url: str) -> Engine:
+    """An engine on a database as it is; the folder of a SQLite file is made, its journal survives a crash."""
     parsed = make_url(url)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 15} if sqlite else {})
-    if sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
-    METADATA.create_all(engine)
+    if parsed.get_backend_name() == "sqlite":
+        return _connect_sqlite(parsed)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    # Each connection is a process of the server, which takes a hundred by default, from all of ours.
+    return create_engine(parsed, pool_size=_POOL // 4, max_overflow=_POOL // 2, pool_pre_ping=True)
+
+
+def _connect_sqlite(url: URL) -> Engine:
+    pool = {}
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        pool = {"pool_size": _POOL, "max_overflow": _POOL}
+    made = create_engine(url, connect_args={"timeout": _WAIT_SECONDS}, **pool)
+    event.listen(made, "connect", _prepare_sqlite)
+    engine = _OneWriter(made.pool, made.dialect, made.url)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def open_database(url: str) -> Engine:
+    """An engine on a database whose tables are those of this version: made or migrated where needed.
+
+    Raises:
+        VigieError: the database was made by a later version.
+    """
+    from service.migrations import upgrade
+
+    engine = connect_database(url)
+    try:
+        with engine.begin() as connection:
+            serialise(connection, "migrations")
+            upgrade(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def serialise(connection: Connection, name: str) -> None:
+    """Until the end of its transaction, keep out every other transaction that asks for the same name.
+
+    On SQLite a writing transaction is alone as it is.
+    """
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def open_checked(url: str) -> Engine:
@@ -104,11 +164,30 @@ def open_checked(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # Transactions are begun by `_begin_sqlite` alone; the driver's own would leave tables out of them.
+    connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    # Changing the journal does not wait for its turn, unlike everything else.
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("vigie_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def store_text(engine: Engine, text: str, prediction: dict[str, Any], id: str | None) -> str:

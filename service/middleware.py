@@ -15,13 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import problem
 
-_STREAM: Final = "/v1/predict/stream"
+#: Bodies read as they come, whose routes count them themselves.
+_UNBOUNDED: Final = frozenset({"/v1/predict/stream", "/v1/import", "/imports"})
 #: What asks for an analysis, and waits for its turn.
 _QUEUED: Final = frozenset({"/", "/v1/predict", "/v1/predict/batch"})
 
 
 class BodyLimit:
-    """Refuses a body over `limit` bytes, by its declared length or as soon as it passes it; streams have no bound."""
+    """Refuses a body over `limit` bytes, by its declared length or as soon as it passes it; streams have none here."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self.app = app
@@ -29,7 +30,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 413."""
-        if scope["type"] != "http" or scope["path"] == _STREAM:
+        if scope["type"] != "http" or scope["path"] in _UNBOUNDED:
             await self.app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
@@ -95,11 +96,16 @@ class RateLimit:
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    # Other sites are told nothing; ours must know where a form comes from ("no-referrer" would hide the origin from us too).
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
 

@@ -53,7 +53,20 @@ def run_server(settings: Settings) -> None:
     else:
         with TemporaryDirectory(prefix="vigie-") as folder:
             share_folder(Path(folder))
+            _tell_first_account(settings)
             _run_several(settings)
+
+
+def _tell_first_account(settings: Settings) -> None:
+    # Once, here: the processes, which find the same link, keep quiet.
+    from service.database import open_checked
+    from service.workplace.opening import open_workplace, tell_link
+
+    engine = open_checked(settings.database_url)
+    link = open_workplace(engine, settings)
+    engine.dispose()
+    if link is not None:
+        tell_link(settings, link)
 
 
 def _options(settings: Settings) -> dict[str, Any]:

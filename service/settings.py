@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.errors import VigieError
@@ -44,10 +44,22 @@ class Settings(BaseSettings):
     timeout: Annotated[float, Field(gt=0, le=3_600, description="Temps d'analyse d'un texte.")] = 30.0
     model_poll: Annotated[float, Field(gt=0, le=60, description="Intervalle entre deux regards au modèle promu.")] = 1.0
     shutdown_seconds: Annotated[int, Field(ge=1, le=3_600, description="Temps laissé à ce qui est en cours à l'arrêt.")] = 30
+    session_idle: Annotated[int, Field(ge=60, description="Silence après lequel une personne doit se reconnecter.")] = 28_800
+    session_longest: Annotated[int, Field(ge=60, description="Durée d'une session, quoi qu'il arrive.")] = 604_800
+    admin_login: Annotated[str | None, Field(description="Identifiant du premier compte d'administration.")] = None
+    admin_password: Annotated[SecretStr | None, Field(description="Son mot de passe.")] = None
+    scoring: Annotated[bool, Field(description="Analyser en tâche de fond les textes importés.")] = True
+    scoring_batch: Annotated[int, Field(ge=1, le=1_000, description="Textes d'un lot analysé en tâche de fond.")] = 16
+    spool_dir: Annotated[Path, Field(description="Où attendent les fichiers à importer.")] = Path("var/imports")
+    max_import_bytes: Annotated[int, Field(ge=1_000)] = 2_000_000_000
+    max_import_rows: Annotated[int, Field(ge=1)] = 5_000_000
+    corpus_dir: Annotated[Path, Field(description="Corpus dont un challenger apprend.")] = Path("data/annotated")
+    suites_dir: Annotated[Path, Field(description="Suites de cas ; DériveCheck y est cherchée.")] = Path("tests/suites")
+    require_key: Annotated[bool, Field(description="Demander une clé, ou d'être connecté, pour analyser par l'API.")] = False
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False
 
     def check_host(self) -> None:
-        """Refuse to listen beyond this machine unless told to: there is no sign-in yet.
+        """Refuse to listen beyond this machine unless told to: passwords and texts would travel in clear.
 
         Raises:
             SettingsError: the host is not a loopback address and VIGIE_ALLOW_REMOTE is not set.
@@ -61,7 +73,8 @@ class Settings(BaseSettings):
         if not local:
             raise SettingsError(
                 f"VIGIE_HOST={self.host} : une adresse de boucle locale est attendue (127.0.0.1). "
-                "Pour écouter ailleurs, placez un serveur mandataire authentifié devant et posez VIGIE_ALLOW_REMOTE=true."
+                "Pour écouter ailleurs, placez un serveur mandataire en HTTPS devant et posez VIGIE_ALLOW_REMOTE=true "
+                "(et VIGIE_REQUIRE_KEY=true si l'API d'analyse ne doit pas être ouverte à qui l'atteint)."
             )
 
 

@@ -1,7 +1,8 @@
 """Run with the interpreter of `.venv-tools`: the annotation tools' own libraries read an exported file.
 
-`label-studio FILE CONFIG` prints how many tasks and annotations the labelling interface accepts; `argilla FILE OUT` reads
-every record and writes again what the library holds.
+`label-studio FILE CONFIG` prints how many tasks and annotations the labelling interface accepts, `label-studio-predictions`
+how many tasks and predictions (an object `{"tasks", "predictions"}`); `argilla FILE OUT` reads every record and writes again
+what the library holds.
 """
 
 import json
@@ -23,6 +24,21 @@ def label_studio(tasks: Path, config: Path) -> dict[str, int]:
     }
 
 
+def label_studio_predictions(exchanged: Path, config: Path) -> dict[str, int]:
+    """Count the tasks and predictions that the interface accepts, and the regions that it knows the labels of."""
+    from label_studio_sdk.label_interface import LabelInterface
+
+    interface = LabelInterface(config.read_text(encoding="utf-8"))
+    interface.validate()
+    read = json.loads(exchanged.read_text(encoding="utf-8"))
+    regions = [region for prediction in read["predictions"] for region in prediction["result"]]
+    return {
+        "tasks": sum(bool(interface.validate_task({"data": task["data"]})) for task in read["tasks"]),
+        "predictions": sum(bool(interface.validate_prediction(prediction)) for prediction in read["predictions"]),
+        "regions": sum(bool(interface.validate_region(region)) for region in regions),
+    }
+
+
 def argilla(records: Path, out: Path) -> dict[str, int]:
     """Read the records and write them again."""
     from argilla import Record  # type: ignore[import-not-found, unused-ignore]
@@ -34,5 +50,6 @@ def argilla(records: Path, out: Path) -> dict[str, int]:
 
 if __name__ == "__main__":
     name, first, second = sys.argv[1:]
-    counts = {"label-studio": label_studio, "argilla": argilla}[name](Path(first), Path(second))
+    checks = {"label-studio": label_studio, "label-studio-predictions": label_studio_predictions, "argilla": argilla}
+    counts = checks[name](Path(first), Path(second))
     print(json.dumps(counts))  # noqa: T201

@@ -30,7 +30,7 @@ _FIELD_LIMIT: Final = 50_000_000
 #: Rows of a table that are read at a time.
 PARQUET_ROWS: Final = 256
 #: What the libraries raise on bytes that are not, or no longer, of the format.
-_DAMAGE: Final = (
+DAMAGE: Final = (
     OSError,
     EOFError,
     ValueError,
@@ -60,7 +60,7 @@ def read_rows(source: Source) -> Iterator[Row]:
         for row in reader(source):
             number = row.number
             yield row
-    except _DAMAGE as error:
+    except DAMAGE as error:
         place = f"la ligne {number + 1} ne peut pas être lue" if number else "lecture impossible"
         raise UnreadableError(f"{source.path} : {place} ({error}).", number) from error
 
@@ -90,7 +90,8 @@ class _Counted(io.RawIOBase):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes] | gzip.GzipFile]]:
+def opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes] | gzip.GzipFile]]:
+    """A file, unpacked if its name ends in `.gz`, and the raw file below it, which knows how much of it was read."""
     with _Counted(path) as raw:
         buffered: IO[bytes] = io.BufferedReader(raw)
         yield raw, gzip.GzipFile(fileobj=buffered) if path.suffix.lower() == ".gz" else buffered
@@ -98,7 +99,7 @@ def _opened(path: Path) -> Iterator[tuple[_Counted, IO[bytes] | gzip.GzipFile]]:
 
 def detect_encoding(path: Path) -> str:
     """The encoding of a text file: a byte order mark decides, then UTF-8 if nearly all of it is valid, then a guess."""
-    with _opened(path) as (_, content):
+    with opened(path) as (_, content):
         pieces = _pieces(content)
         sample = _start(pieces)
         for mark, name in (
@@ -120,7 +121,7 @@ def _pieces(content: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     try:
         while piece := content.read1(_SAMPLE):  # type: ignore[union-attr]
             yield piece
-    except _DAMAGE:
+    except DAMAGE:
         return
 
 
@@ -148,7 +149,7 @@ def _read_csv(source: Source) -> Iterator[Row]:
     csv.field_size_limit(_FIELD_LIMIT)
     encoding = _checked_encoding(source)
     delimiter = source.delimiter or _detect_delimiter(source, encoding)
-    with _opened(source.path) as (raw, content):
+    with opened(source.path) as (raw, content):
         lines = io.TextIOWrapper(content, encoding=encoding, errors="surrogateescape", newline="")
         reader = csv.reader(lines, delimiter=delimiter)
         header = [name.strip() for name in next(reader, [])]
@@ -177,7 +178,7 @@ def _checked_encoding(source: Source) -> str:
 
 
 def _detect_delimiter(source: Source, encoding: str) -> str:
-    with _opened(source.path) as (_, content):
+    with opened(source.path) as (_, content):
         start = _start(_pieces(content))
     # The sample may end inside a character, which is then left out.
     sample = codecs.getincrementaldecoder(encoding)("surrogateescape").decode(start)
@@ -217,7 +218,7 @@ def _text_row(number: int, id: Any, value: Any, progress: float, place: str = ""
 
 def _read_jsonl(source: Source) -> Iterator[Row]:
     encoding = _checked_encoding(source)
-    with _opened(source.path) as (raw, content):
+    with opened(source.path) as (raw, content):
         lines = io.TextIOWrapper(content, encoding=encoding, errors="surrogateescape", newline="\n")
         number = 0
         for line_number, line in enumerate(lines, start=1):

@@ -130,6 +130,16 @@ def test_label_studio_accepts_the_tasks_and_the_interface(tmp_path: Path) -> Non
     assert tools("label-studio", str(tmp_path / "x.json"), str(tmp_path / "c.xml"))["annotations"] == 5
 
 
+def test_the_level_that_our_interface_asks_for_is_computed_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    export_corpus([text_of()], path, "label-studio")
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    level = {"from_name": "level", "to_name": "text", "type": "choices", "value": {"choices": ["niveau-3"]}}
+    tasks[0]["annotations"][0]["result"].append(level)
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    assert import_corpus(path, "label-studio").texts == (text_of(),)
+
+
 def test_argilla_reads_the_records_and_gives_them_back(tmp_path: Path) -> None:
     export_corpus([text_of(), text_of(id="c2")], tmp_path / "x.json", "argilla")
     assert tools("argilla", str(tmp_path / "x.json"), str(tmp_path / "again.json")) == {"records": 2}

@@ -105,7 +105,7 @@ def _parse(place: str, task: dict[str, Any]) -> Iterable[Row]:
                 continue
             if item["type"] == "labels":
                 passages += [(int(value["start"]), int(value["end"]), str(label)) for label in value["labels"]]
-            elif item["type"] == "choices":
+            elif item["type"] == "choices" and item.get("from_name") != "level":
                 choices += map(str, value["choices"])
             elif item.get("from_name") == "annotator":
                 annotator = _name(value["text"])

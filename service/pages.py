@@ -1,0 +1,145 @@
+"""HTML pages: one set of templates, the same frame, menu, filters and error page for all."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy.exc import DataError
+from starlette.exceptions import HTTPException
+
+from service.problems import problem
+from service.workplace.passwords import BusyError
+from service.workplace.people import ROLE_NAMES, Person, Role
+from service.workplace.times import aware
+
+#: The menu: address, name, least role.
+MENU: Final[tuple[tuple[str, str, Role], ...]] = (
+    ("/file", "File", "analyst"),
+    ("/imports", "Imports", "analyst"),
+    ("/relecture", "Relecture", "analyst"),
+    ("/arbitrage", "Arbitrage", "reviewer"),
+    ("/a-etiqueter", "À étiqueter", "analyst"),
+    ("/modeles", "Modèles", "reviewer"),
+    ("/apercu", "Aperçu", "analyst"),
+    ("/comptes", "Comptes", "administrator"),
+)
+#: Where someone who has just signed in goes.
+HOME: Final = "/file"
+
+_NEARLY: Final = 0.01
+_MONTHS: Final = ("janv.", "févr.", "mars", "avril", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
+_NARROW: Final = "\u202f"
+_HARD: Final = "\u00a0"
+
+
+@dataclass
+class PageError(Exception):
+    """What stops a page: HTTP status, a title and an explanation, in French, shown in the common frame."""
+
+    status: int
+    title: str
+    detail: str
+
+
+def percent(value: float) -> str:
+    """A probability for people: never a false certainty."""
+    if value < _NEARLY:
+        return f"moins de 1{_HARD}%"
+    return f"plus de 99{_HARD}%" if value > 1 - _NEARLY else f"{100 * value:.0f}{_HARD}%"
+
+
+@cache
+def _zone() -> ZoneInfo | None:
+    try:
+        return ZoneInfo("Europe/Paris")
+    except ZoneInfoNotFoundError:
+        return None
+
+
+def instant(value: datetime | None) -> str:
+    """A date and hour for people, in Paris (UTC where the machine knows no time zones); « – » for none."""
+    if value is None:
+        return "–"
+    zone = _zone()
+    local = aware(value).astimezone(zone or UTC)
+    shown = f"{local.day}{_HARD}{_MONTHS[local.month - 1]} {local.year} à {local.hour}{_HARD}h{_HARD}{local.minute:02}"
+    return shown if zone else f"{shown} UTC"
+
+
+def number(value: float) -> str:
+    """A number as it is written in French: thousands parted by a narrow space, a comma before decimals (two at most)."""
+    whole = float(value).is_integer()
+    shown = f"{int(value):,}" if whole else f"{value:,.2f}".rstrip("0")
+    return shown.replace(",", _NARROW).replace(".", ",")
+
+
+@cache
+def environment() -> Environment:
+    """The templates of the service, and what they may use."""
+    made = Environment(
+        loader=FileSystemLoader(str(files("service").joinpath("templates"))),
+        autoescape=select_autoescape(["html", "svg"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"percent": percent, "instant": instant, "number": number, "machine": lambda value: aware(value).isoformat()}
+    made.globals["role_names"] = ROLE_NAMES
+    return made
+
+
+def render(request: Request, template: str, person: Person | None, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page: a template with these values, and `person`, `csrf`, `path`, `menu` for the frame."""
+    session = getattr(request.state, "session", None)
+    frame = {
+        "person": person,
+        "csrf": session.csrf if session else "",
+        "path": request.url.path,
+        "menu": [(address, name) for address, name, role in MENU if person and person.may(role)],
+    }
+    return HTMLResponse(environment().get_template(template).render(frame | values), status_code=status)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks, rather than a program."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(("/v1/", "/label-studio/"))
+
+
+def show_error(request: Request, status: int, title: str, detail: str) -> Response:
+    """An error as a page for people, as problem details for programs."""
+    if not wants_page(request):
+        return problem(status, detail)
+    session = getattr(request.state, "session", None)
+    person = session.person if session else None
+    return render(request, "error.html", person, status, title=title, detail=detail)
+
+
+def add_page_handlers(app: FastAPI) -> None:
+    """Answer `PageError` with a page, and show people a page where an address does not exist."""
+    for_programs = app.exception_handlers[HTTPException]
+
+    @app.exception_handler(PageError)
+    async def page_error(request: Request, error: PageError) -> Response:
+        return show_error(request, error.status, error.title, error.detail)
+
+    @app.exception_handler(BusyError)
+    async def busy(request: Request, error: BusyError) -> Response:
+        return show_error(request, 503, "Service occupé", str(error))
+
+    @app.exception_handler(DataError)
+    async def unfit(request: Request, _: DataError) -> Response:
+        # PostgreSQL takes no null character, for one: what was sent is at fault, not the service.
+        return show_error(request, 422, "Valeur refusée", "Une des valeurs envoyées ne peut pas être enregistrée.")
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404 and wants_page(request):
+            return show_error(request, 404, "Page introuvable", "Cette adresse n'existe pas, ou plus.")
+        answer: Response = await for_programs(request, error)  # type: ignore[misc]
+        return answer

@@ -1,0 +1,184 @@
+"""The ML-backend calls of Label Studio, under `/label-studio`, and the page that says who is who there.
+
+Label Studio sends a key of ours by basic authentication (any name, the key as password) or as a bearer token.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Body, Depends, Form, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+
+from service import label_studio
+from service.access import AdministratorDep
+from service.pages import render
+from service.problems import ApiError
+from service.reading import Reader
+from service.state import State, StateDep
+from service.streaming import while_connected
+from service.workplace.claims import Taken
+from service.workplace.decisions import DecisionError
+from service.workplace.keys import Scope, find_key
+from service.workplace.people import Person, list_people
+
+router = APIRouter(tags=["Label Studio"])
+_ASK: Final = {"WWW-Authenticate": 'Basic realm="Vigie"'}
+_LONGEST_MAP: Final = 20_000
+
+
+def _sent_key(request: Request) -> str | None:
+    """The key that a request carries, as Label Studio can send it."""
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() in ("bearer", "token"):
+        return value.strip()
+    if kind.lower() == "basic":
+        try:
+            name, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return password or name
+    return None
+
+
+def _keyed(scope: Scope) -> Any:
+    """A dependency: the person whom a key of this scope speaks for."""
+
+    def check(request: Request, state: StateDep) -> Person:
+        key = _sent_key(request)
+        holder = find_key(state.engine, key) if key else None
+        if holder is None:
+            raise ApiError(401, "Une clé d'accès de Vigie est attendue : mot de passe (basic) ou jeton (bearer).", headers=_ASK)
+        if scope not in holder.scopes:
+            raise ApiError(403, f"Cette clé ne donne pas le droit « {scope} ».")
+        return holder.person
+
+    return Depends(check)
+
+
+PredictDep = Annotated[Person, _keyed("predict")]
+ReviewDep = Annotated[Person, _keyed("review")]
+Message = Annotated[dict[str, Any], Body()]
+
+
+@router.get("/label-studio/health", summary="Vigie répond-il ?")
+def health(state: StateDep, person: PredictDep) -> dict[str, str]:
+    """Ce que Label Studio demande avant de se brancher."""
+    return {"status": "UP", "model_class": "Vigie", "model_version": state.analyser.artefact.version}
+
+
+@router.post("/label-studio/setup", summary="Brancher un projet")
+def setup(state: StateDep, person: PredictDep, message: Message) -> dict[str, str]:
+    """Vérifie que l'interface du projet peut montrer les prédictions."""
+    missing = label_studio.missing_controls(str(message.get("schema") or message.get("label_config") or ""))
+    if missing:
+        names = ", ".join(missing)
+        raise ApiError(422, f"L'interface du projet n'a pas {names} : prenez celle de /label-studio/interface.xml.")
+    return {"model_version": state.analyser.artefact.version}
+
+
+@router.get("/label-studio/versions", summary="Versions du modèle")
+def versions(state: StateDep, person: PredictDep) -> dict[str, list[str]]:
+    """La version qui sert."""
+    return {"versions": [state.analyser.artefact.version]}
+
+
+@router.post("/label-studio/predict", summary="Prédire des tâches")
+async def predict(request: Request, state: StateDep, person: PredictDep, message: Message) -> Response:
+    """Une prédiction par tâche, dans l'ordre ; rien n'est conservé."""
+    tasks = message.get("tasks")
+    if not isinstance(tasks, list):
+        raise ApiError(422, "tasks : une liste de tâches est attendue.")
+    if len(tasks) > state.settings.max_items:
+        raise ApiError(413, f"{len(tasks)} tâches ; la limite est de {state.settings.max_items}.")
+    reader = state.reader()
+
+    async def work() -> Response:
+        longest: float | None = state.settings.max_wait
+        results = []
+        with state.slots.place():
+            for task in tasks:
+                results.append(await state.slots.run(partial(_predicted, reader, task), longest))
+                longest = None
+        return JSONResponse({"results": results, "model_version": state.analyser.artefact.version})
+
+    return await while_connected(request, state, work)
+
+
+def _predicted(reader: Reader, task: Any) -> dict[str, Any]:
+    text = label_studio.text_of(task) or ""
+    return label_studio.prediction_result(text, reader.text(text))
+
+
+@router.post("/label-studio/webhook", status_code=201, summary="Annotation créée, changée ou effacée")
+async def webhook(state: StateDep, person: ReviewDep, message: Message) -> dict[str, list[str]]:
+    """L'annotation devient une décision ; celle qu'elle remplace, ou qui est effacée, est retirée."""
+    try:
+        kept = await to_thread.run_sync(label_studio.receive, state.engine, message, person)
+    except Taken as taken:
+        raise ApiError(409, str(taken)) from taken
+    except (label_studio.LabelStudioError, DecisionError) as error:
+        raise ApiError(422, str(error)) from error
+    return {"decisions": list(kept.made), "withdrawn": list(kept.withdrawn)}
+
+
+@router.post("/label-studio/train", summary="Entraîner (vieux nom)")
+def train(person: PredictDep) -> dict[str, str]:
+    """Rien n'est lancé d'ici : un challenger se demande de la page des modèles."""
+    return {"message": "Les décisions sont gardées à mesure ; un challenger s'entraîne depuis la page /modeles."}
+
+
+@router.get("/label-studio/interface.xml", include_in_schema=False)
+def interface() -> Response:
+    """The labelling configuration, to be pasted in a project."""
+    return Response(label_studio.labelling_config(), media_type="application/xml; charset=utf-8")
+
+
+@router.get("/modeles/label-studio", response_class=HTMLResponse, include_in_schema=False)
+def settings(request: Request, state: StateDep, person: AdministratorDep) -> HTMLResponse:
+    """How to plug a project in, and who is who."""
+    return _settings(request, state, person)
+
+
+def _settings(request: Request, state: State, person: Person, given: str | None = None, wrong: str = "") -> HTMLResponse:
+    with state.engine.connect() as connection:
+        known = label_studio.people_map(connection)
+    lines = "\n".join(f"{name} = {login}" for name, login in known.items())
+    return render(
+        request,
+        "label_studio.html",
+        person,
+        422 if wrong else 200,
+        wrong=wrong,
+        lines=lines if given is None else given,
+        address=str(request.base_url) + "label-studio",
+        config=label_studio.labelling_config(),
+        logins=[one.login for one in list_people(state.engine)],
+    )
+
+
+@router.post("/modeles/label-studio", include_in_schema=False)
+def change(request: Request, state: StateDep, person: AdministratorDep, people: Annotated[str, Form()] = "") -> Response:
+    """Say who is who: one « number or address = login » a line."""
+    try:
+        label_studio.map_people(state.engine, _mapping(people), person)
+    except label_studio.LabelStudioError as error:
+        return _settings(request, state, person, people, str(error))
+    return RedirectResponse("/modeles/label-studio", 303)
+
+
+def _mapping(lines: str) -> Mapping[str, str]:
+    if len(lines) > _LONGEST_MAP:
+        raise label_studio.LabelStudioError(f"{_LONGEST_MAP} caractères au plus sont attendus.")
+    found = {}
+    for number, line in enumerate(lines.replace("\r\n", "\n").split("\n"), start=1):
+        if not line.strip():
+            continue
+        name, equals, login = (part.strip() for part in line.partition("="))
+        if not equals or not name or not login:
+            raise label_studio.LabelStudioError(f"Ligne {number} : « numéro ou adresse = identifiant » est attendu.")
+        found[name] = login
+    return found

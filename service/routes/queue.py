@@ -1,0 +1,178 @@
+"""The queue's page `/file`: filter, sort, take, give back, assign, save a view."""
+
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+
+from model.labels import CHANNELS, INDICATORS, LEVELS
+from model.tables import load_tables
+from service.access import AnalystDep
+from service.pages import PageError, render
+from service.state import StateDep
+from service.workplace.claims import claim_many, claimed_by, release, release_all
+from service.workplace.decisions import find_decision
+from service.workplace.filters import SORTS, STATE_NAMES, STATES, Filter
+from service.workplace.people import list_people
+from service.workplace.queue import assign, claim_next, counts_of, page_of, values_of
+from service.workplace.textpage import CHANNEL_NAMES, LEVEL_NAMES, NAMES
+from service.workplace.views import ViewError, remove_view, save_view, views_of
+
+router = APIRouter(include_in_schema=False)
+
+_MOST_AT_ONCE: Final = 200
+_SAID: Final = {
+    "vide": ("plain", "Aucun texte libre ne reste avec ces filtres."),
+    "pris": ("good", "{n} texte(s) sont à vous pour une demi-heure."),
+    "rien": ("bad", "Aucun texte n'a pu être pris : d'autres personnes travaillent dessus, ou rien n'était coché."),
+    "rendus": ("good", "{n} texte(s) ont été rendus."),
+    "attribues": ("good", "{n} texte(s) ont été attribués."),
+    "vue": ("good", "La vue est enregistrée."),
+    "vue-retiree": ("good", "La vue est retirée."),
+}
+
+
+async def _sent(request: Request) -> FormData:
+    return await request.form()
+
+
+FormDep = Annotated[FormData, Depends(_sent)]
+
+
+def field_of(form: FormData, name: str) -> str:
+    """The value of a field of a form, empty where it was not sent."""
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def queue_address(wanted: Filter, **more: Any) -> str:
+    """The address of the queue with a filter and what is to be told there."""
+    return (
+        "/file?" + wanted.query() + "".join(f"&{urlencode({name: value})}" for name, value in more.items() if value is not None)
+    )
+
+
+def text_address(item_id: str, wanted: Filter | None, **more: Any) -> str:
+    """The address of a text's page, opened from a queue (None: from elsewhere)."""
+    given = {"file": wanted.query() if wanted else None, **more}
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    return f"/textes/{item_id}" + (f"?{query}" if query else "")
+
+
+def said_of(query: dict[str, list[str]], messages: dict[str, tuple[str, str]]) -> tuple[str, str] | None:
+    """The message that an address asks for: kind and text."""
+    found = messages.get(query.get("dit", [""])[-1])
+    number = query.get("n", ["0"])[-1]
+    return (found[0], found[1].format(n=number if number.isdecimal() else "0")) if found else None
+
+
+@router.get("/file")
+def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
+    """A page of the queue."""
+    raw = request.url.query
+    wanted, query = Filter.read(raw), parse_qs(raw[:4_000])
+    after, before = (query.get(name, [""])[-1][:200] for name in ("apres", "avant"))
+    with state.engine.connect() as connection:
+        counts = counts_of(connection, wanted, person)
+        page = page_of(connection, wanted, person, after=after, before=before, found=counts.total)
+        done = find_decision(connection, query.get("fait", [""])[-1][:36])
+        values: dict[str, Any] = {
+            "page": page,
+            "counts": counts,
+            "views": views_of(connection, person),
+            "themes": values_of(connection, "theme"),
+            "sources": values_of(connection, "source"),
+            "mine": len(claimed_by(connection, person)),
+        }
+    return render(
+        request,
+        "queue.html",
+        person,
+        **values,
+        wanted=wanted,
+        people={other.id: other.name for other in list_people(state.engine)},
+        sorts={name: title for name, (_, title) in SORTS.items()},
+        states=STATES,
+        state_names=STATE_NAMES,
+        levels=LEVELS,
+        level_names=LEVEL_NAMES,
+        indicators=INDICATORS,
+        channels=CHANNELS,
+        channel_names=CHANNEL_NAMES,
+        names=NAMES,
+        practices=load_tables().practices,
+        done=done if done is not None and done.user_id == person.id else None,
+        said=said_of(query, _SAID),
+        address=queue_address,
+        open_address=text_address,
+    )
+
+
+@router.post("/file/suivant")
+def take_next(state: StateDep, person: AnalystDep, form: FormDep) -> Response:
+    """Take the first free text of a filter and open it; `past` gives a text back and goes on after it."""
+    wanted = Filter.read(field_of(form, "file"))
+    past = field_of(form, "past")[:36] or None
+    with state.engine.begin() as connection:
+        if past:
+            release(connection, past, person)
+        found = claim_next(connection, wanted, person, past)
+    return RedirectResponse(text_address(found, wanted) if found else queue_address(wanted, dit="vide"), 303)
+
+
+@router.post("/file/lot")
+def work_on_several(state: StateDep, person: AnalystDep, form: FormDep) -> Response:
+    """Take, give back or assign the ticked texts, or all those of the page."""
+    wanted = Filter.read(field_of(form, "file"))
+    action = field_of(form, "action")
+    field = "listed" if action == "page" else "item"
+    ids = [str(id)[:36] for id in form.getlist(field)][:_MOST_AT_ONCE]
+    with state.engine.begin() as connection:
+        if action in ("page", "prendre"):
+            taken = claim_many(connection, ids, person)
+            told = ("pris", len(taken)) if taken else ("rien", 0)
+        elif action == "rendre":
+            told = ("rendus", sum(release(connection, id, person) for id in ids) if ids else release_all(connection, person))
+        elif action == "attribuer":
+            told = ("attribues", _assign(connection, state, person, form, ids))
+        else:
+            raise PageError(400, "Demande incomplète", "Une action est attendue : prendre, rendre ou attribuer.")
+    return RedirectResponse(queue_address(wanted, dit=told[0], n=told[1]), 303)
+
+
+def _assign(connection: Any, state: Any, person: Any, form: FormData, ids: list[str]) -> int:
+    """Assign texts; people may take texts on themselves, reviewers may assign to anyone."""
+    chosen = field_of(form, "user")[:36] or None
+    if chosen != person.id and not person.may("reviewer"):
+        raise PageError(403, "Accès réservé", "Attribuer un texte à quelqu'un d'autre demande le rôle « relecture ».")
+    if chosen is not None and chosen not in {other.id for other in list_people(state.engine)}:
+        raise PageError(400, "Personne inconnue", "Choisissez une personne de la liste.")
+    for id in sorted(ids):
+        assign(connection, id, chosen)
+    return len(ids)
+
+
+@router.post("/file/vues")
+def keep_view(state: StateDep, person: AnalystDep, form: FormDep) -> Response:
+    """Save the filter under a name."""
+    wanted = Filter.read(field_of(form, "file"))
+    try:
+        with state.engine.begin() as connection:
+            save_view(connection, person, field_of(form, "name"), wanted, shared=bool(field_of(form, "shared")))
+    except ViewError as error:
+        raise PageError(422, "Vue à corriger", str(error)) from error
+    return RedirectResponse(queue_address(wanted, dit="vue"), 303)
+
+
+@router.post("/file/vues/{view_id}/retrait")
+def drop_view(view_id: str, state: StateDep, person: AnalystDep, form: FormDep) -> Response:
+    """Remove a saved view."""
+    wanted = Filter.read(field_of(form, "file"))
+    try:
+        with state.engine.begin() as connection:
+            remove_view(connection, view_id[:36], person)
+    except ViewError as error:
+        raise PageError(404, "Vue introuvable", str(error)) from error
+    return RedirectResponse(queue_address(wanted, dit="vue-retiree"), 303)

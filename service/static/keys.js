@@ -1,0 +1,29 @@
+"use strict";
+// Single keys, only where nothing is being typed, and only while they are switched on (WCAG 2.1.4).
+const keys = (() => {
+  const STORE = "vigie-touches";
+  const dialog = document.getElementById("touches");
+  const box = document.getElementById("touches-actives");
+  if (!dialog) return { on: () => {}, active: () => false, typing: () => true };
+  let active = true;
+  try { active = localStorage.getItem(STORE) !== "non"; } catch { /* storage may be refused */ }
+  box.checked = active;
+  box.addEventListener("change", () => {
+    active = box.checked;
+    try { localStorage.setItem(STORE, active ? "oui" : "non"); } catch { /* it holds for this page */ }
+  });
+  const help = () => { if (!dialog.open) dialog.showModal(); };
+  for (const button of document.querySelectorAll("[data-help]")) { button.hidden = false; button.addEventListener("click", help); }
+  const typing = (target) => target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") !== null;
+  const handlers = new Map([["?", help]]);
+  for (const button of document.querySelectorAll("button[data-key]")) {
+    handlers.set(button.dataset.key, () => { if (!button.matches(":disabled")) button.click(); });
+  }
+  document.addEventListener("keydown", (event) => {
+    if (!active || dialog.open || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    if (typing(event.target)) return;
+    const handler = handlers.get(event.key);
+    if (handler) { event.preventDefault(); handler(event); }
+  });
+  return { on: (key, handler) => handlers.set(key, handler), active: () => active && !dialog.open, typing };
+})();

@@ -1,0 +1,123 @@
+"""API keys: shown once, kept hashed, limited to scopes, revocable; a key may never do more than its owner's role."""
+
+import secrets
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal, get_args
+
+from sqlalchemy import Engine, RowMapping, select
+
+from service.workplace.people import AccountError, Person, Role, person_of
+from service.workplace.schema import API_KEYS, USERS
+from service.workplace.sessions import hash_token
+from service.workplace.times import aware, now
+
+Scope = Literal["predict", "import", "export", "review", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+SCOPE_NAMES: Final[dict[Scope, str]] = {
+    "predict": "analyser des textes",
+    "import": "importer des textes",
+    "export": "exporter textes et décisions",
+    "review": "décider",
+    "admin": "administrer",
+}
+#: The role that a scope asks of the key's owner, or of who is signed in.
+ROLE_OF: Final[dict[Scope, Role]] = {
+    "predict": "analyst",
+    "import": "analyst",
+    "export": "analyst",
+    "review": "analyst",
+    "admin": "administrator",
+}
+
+_PREFIX: Final = "vigie_"
+_SHOWN: Final = 12
+_LONGEST_NAME: Final = 100
+_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as its owner sees it in a list: its beginning only."""
+
+    id: str
+    name: str
+    start: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """Who a key speaks for, and what it may do."""
+
+    person: Person
+    scopes: frozenset[str]
+
+
+def create_key(engine: Engine, person: Person, name: str, scopes: Collection[str]) -> str:
+    """Make a key for a person; the whole of it is returned here and never again.
+
+    Raises:
+        AccountError: the name is empty, no scope or an unknown one is asked, or one beyond the person's role.
+    """
+    shown = " ".join(name.split())
+    if not 0 < len(shown) <= _LONGEST_NAME or not shown.isprintable():
+        raise AccountError(f"Un nom de 1 à {_LONGEST_NAME} caractères est attendu pour la clé.")
+    chosen = [scope for scope in SCOPES if scope in scopes]
+    if not chosen or len(chosen) != len(set(scopes)):
+        raise AccountError("Cochez au moins un droit pour la clé.")
+    beyond = [SCOPE_NAMES[scope] for scope in chosen if not person.may(ROLE_OF[scope])]
+    if beyond:
+        raise AccountError(f"Votre rôle ne permet pas ce droit : {', '.join(beyond)}.")
+    key = _PREFIX + secrets.token_urlsafe(32)
+    with engine.begin() as connection:
+        connection.execute(
+            API_KEYS.insert().values(
+                id=str(uuid.uuid4()),
+                name=shown,
+                user_id=person.id,
+                key_hash=hash_token(key),
+                start=key[:_SHOWN],
+                scopes=chosen,
+                created_at=now(),
+            )
+        )
+    return key
+
+
+def find_key(engine: Engine, key: str) -> KeyHolder | None:
+    """Who a key speaks for, unless it is revoked or the account is closed; its last use is noted to the minute."""
+    at = now()
+    with engine.connect() as connection:
+        query = select(USERS, API_KEYS.c.id.label("key_id"), API_KEYS.c.scopes, API_KEYS.c.used_at).join_from(API_KEYS, USERS)
+        live = (API_KEYS.c.key_hash == hash_token(key), API_KEYS.c.revoked_at.is_(None), USERS.c.active)
+        row = connection.execute(query.where(*live)).mappings().first()
+    if row is None:
+        return None
+    if row["used_at"] is None or at - aware(row["used_at"]) >= _NOTED_EVERY:
+        with engine.begin() as connection:
+            connection.execute(API_KEYS.update().where(API_KEYS.c.id == row["key_id"]).values(used_at=at))
+    return KeyHolder(person_of(row), frozenset(row["scopes"]))
+
+
+def list_keys(engine: Engine, person: Person) -> Sequence[Key]:
+    """A person's keys, the newest first."""
+    query = select(API_KEYS).where(API_KEYS.c.user_id == person.id).order_by(API_KEYS.c.created_at.desc(), API_KEYS.c.id)
+    with engine.connect() as connection:
+        return [_key_of(row) for row in connection.execute(query).mappings()]
+
+
+def _key_of(row: RowMapping) -> Key:
+    return Key(row["id"], row["name"], row["start"], tuple(row["scopes"]), row["created_at"], row["used_at"], row["revoked_at"])
+
+
+def revoke_key(engine: Engine, person: Person, key_id: str) -> bool:
+    """End one of a person's keys at once; False if there is no such live key."""
+    mine = (API_KEYS.c.id == key_id) & (API_KEYS.c.user_id == person.id) & API_KEYS.c.revoked_at.is_(None)
+    with engine.begin() as connection:
+        return connection.execute(API_KEYS.update().where(mine).values(revoked_at=now())).rowcount == 1

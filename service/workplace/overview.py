@@ -1,0 +1,241 @@
+"""Counts for those who would rather look: what came in, what the model says, what people made of it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Table, and_, case, exists, func, literal_column, select
+
+from model.labels import CHANNELS, INDICATORS, LEVELS
+from model.tables import load_tables
+from service.workplace.decided import VALID
+from service.workplace.estimates import Estimate, share
+from service.workplace.said import FLAGGED
+from service.workplace.sampling import reached
+from service.workplace.schema import (
+    CLAIMS,
+    DECISIONS,
+    ITEM_PRACTICES,
+    ITEM_SIGNS,
+    ITEMS,
+    READINGS,
+    TRAINING_DECISIONS,
+    TRAININGS,
+    USERS,
+)
+from service.workplace.times import now
+
+_WEEKS: Final = 26
+_MOST_PRACTICES: Final = 20
+_WEEK: Final = timedelta(days=7)
+_MONTH: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A week from its Monday: texts received and decisions made (all readings)."""
+
+    monday: date
+    received: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many texts carry a value; `id` is empty where the value is not known."""
+
+    id: str
+    name: str
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCount:
+    """Texts that the model puts at a level: how many, how many decided, how many of those people put at level 2 or 3."""
+
+    level: int
+    name: str
+    texts: int
+    decided: int
+    flagged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the random sample says: `texts` in it, of which `decided`, `unsure`, still `waiting`, `learned` from by the model.
+
+    `precision`: share of the flagged texts that people flag too; `prevalence`: share of all texts that people flag;
+    `recall`: share of what people flag that the model flags.
+    """
+
+    texts: int
+    decided: int
+    unsure: int
+    waiting: int
+    learned: int
+    precision: Estimate
+    prevalence: Estimate
+    recall: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a person has done and has begun: decisions in the last 7 and 30 days, texts theirs now, blind readings begun."""
+
+    user_id: str
+    name: str
+    week: int
+    month: int
+    claimed: int
+    readings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that the overview shows, counted at `made_at`."""
+
+    made_at: datetime
+    texts: int
+    states: Mapping[str, int]
+    weeks: Sequence[Week]
+    levels: Sequence[LevelCount]
+    unread: int
+    indicators: Sequence[Count]
+    practices: Sequence[Count]
+    channels: Sequence[Count]
+    sample: Sample
+    load: Sequence[Load]
+
+
+def count_all(connection: Connection) -> Overview:
+    """The overview of a database, by queries on indexed columns."""
+    levels, unread, states = _levels(connection)
+    return Overview(
+        now(),
+        sum(states.values()),
+        states,
+        _weeks(connection),
+        levels,
+        unread,
+        _counts(connection, ITEM_SIGNS, ITEM_SIGNS.c.indicator, {label.id: label.name for label in INDICATORS}),
+        _practices(connection),
+        _counts(connection, ITEMS, ITEMS.c.channel, {label.id: label.name for label in CHANNELS}),
+        sample(connection),
+        _load(connection),
+    )
+
+
+def _levels(connection: Connection) -> tuple[list[LevelCount], int, dict[str, int]]:
+    query = select(ITEMS.c.state, ITEMS.c.level, func.count()).group_by(ITEMS.c.state, ITEMS.c.level)
+    states: dict[str, int] = defaultdict(int)
+    texts: dict[int | None, int] = defaultdict(int)
+    for state, level, number in connection.execute(query):
+        states[state] += number
+        texts[level] += number
+    judged = (
+        select(ITEMS.c.level, func.count(), func.sum(_yes(ITEMS.c.decided_level >= FLAGGED)))
+        .where(ITEMS.c.state.in_(("done", "open", "disputed")), ITEMS.c.decided_level.is_not(None))
+        .group_by(ITEMS.c.level)
+    )
+    said = {level: (number, int(flagged)) for level, number, flagged in connection.execute(judged)}
+    found = [
+        LevelCount(level, f"{level} : {label.name}", texts[level], *said.get(level, (0, 0))) for level, label in enumerate(LEVELS)
+    ]
+    return found, texts[None], dict(states)
+
+
+def _yes(condition: Any) -> Any:
+    return case((condition, 1), else_=0)
+
+
+def _weeks(connection: Connection) -> list[Week]:
+    today = now().date()
+    last = today - timedelta(days=today.weekday())
+    first = last - (_WEEKS - 1) * _WEEK
+    since = datetime(first.year, first.month, first.day, tzinfo=now().tzinfo)
+    received = _by_week(connection, ITEMS.c.received_at, ITEMS.c.received_at >= since)
+    decided = _by_week(connection, DECISIONS.c.made_at, and_(DECISIONS.c.made_at >= since, VALID))
+    mondays = [first + number * _WEEK for number in range(_WEEKS)]
+    return [Week(monday, received.get(monday, 0), decided.get(monday, 0)) for monday in mondays]
+
+
+def _by_week(connection: Connection, column: Column[Any], where: Any) -> dict[date, int]:
+    """Counts by the Monday of their week; days are UTC's. `date()` is a function of both databases."""
+    found: dict[date, int] = defaultdict(int)
+    day_of = (
+        func.date(func.timezone(literal_column("'UTC'"), column))
+        if connection.dialect.name == "postgresql"
+        else func.date(column)
+    )
+    for day, number in connection.execute(select(day_of, func.count()).where(where).group_by(day_of)):
+        known = day if isinstance(day, date) else date.fromisoformat(day)
+        found[known - timedelta(days=known.weekday())] += number
+    return found
+
+
+def _counts(connection: Connection, table: Table, column: Column[Any], names: Mapping[str, str]) -> list[Count]:
+    """Counts of every value that has a name, in its order, then of any other, then of none where there is some."""
+    rows = connection.execute(select(column, func.count()).select_from(table).group_by(column))
+    found = {value: number for value, number in rows}
+    unknown = found.pop(None, 0)
+    others = [Count(value, value, found[value]) for value in sorted(set(found) - set(names))]
+    return [
+        *(Count(id, name, found.get(id, 0)) for id, name in names.items()),
+        *others,
+        *([Count("", "non dit", unknown)] if unknown else []),
+    ]
+
+
+def _practices(connection: Connection) -> list[Count]:
+    number = func.count().label("texts")
+    query = select(ITEM_PRACTICES.c.practice, number).group_by(ITEM_PRACTICES.c.practice)
+    rows = connection.execute(query.order_by(number.desc(), ITEM_PRACTICES.c.practice).limit(_MOST_PRACTICES)).all()
+    names = {practice.id: practice.name for practice in load_tables().practices} if rows else {}
+    return [Count(row.practice, names.get(row.practice, row.practice), row.texts) for row in rows]
+
+
+def sample(connection: Connection) -> Sample:
+    """What is estimated on the random sample: all analysed texts up to the furthest one that the walk by chance reached.
+
+    Texts whose decision the serving model learned from are left out: it would be measured on what it was told.
+    """
+    furthest = reached(connection)
+    inside = and_(ITEMS.c.sha256 <= (furthest or ""), ITEMS.c.status == "ok")
+    learned_from = (
+        select(DECISIONS.c.item_id)
+        .join(TRAINING_DECISIONS, TRAINING_DECISIONS.c.decision_id == DECISIONS.c.id)
+        .join(TRAININGS, TRAININGS.c.id == TRAINING_DECISIONS.c.training_id)
+        .where(DECISIONS.c.item_id == ITEMS.c.id, TRAININGS.c.challenger == ITEMS.c.model_version)
+    )
+    learned = int(connection.execute(select(func.count()).where(inside, exists(learned_from))).scalar_one())
+    columns = (ITEMS.c.state, ITEMS.c.level, ITEMS.c.decided_level)
+    rows = connection.execute(select(*columns, func.count()).where(inside, ~exists(learned_from)).group_by(*columns)).all()
+    tally: dict[tuple[bool, bool], int] = defaultdict(int)
+    for _, level, held, number in rows:
+        if held is not None:
+            tally[(level or 0) >= FLAGGED, held >= FLAGGED] += number
+    decided = sum(tally.values())
+    both, flagged, true = tally[True, True], tally[True, True] + tally[True, False], tally[True, True] + tally[False, True]
+    unsure = sum(number for state, _, held, number in rows if state == "unsure" and held is None)
+    texts = sum(number for *_, number in rows) + learned
+    waiting = texts - learned - decided - unsure
+    rates = share(both, flagged), share(true, decided), share(both, true)
+    return Sample(texts, decided, unsure, waiting, learned, *rates)
+
+
+def _load(connection: Connection) -> list[Load]:
+    instant = now()
+    since = func.sum(_yes(DECISIONS.c.made_at >= instant - _WEEK))
+    made = select(DECISIONS.c.user_id, since, func.count()).where(DECISIONS.c.made_at >= instant - _MONTH, VALID)
+    done = {user: (int(week), month) for user, week, month in connection.execute(made.group_by(DECISIONS.c.user_id))}
+    held = _by_user(connection, CLAIMS, CLAIMS.c.expires_at > instant)
+    begun = _by_user(connection, READINGS, READINGS.c.state == "waiting")
+    people = connection.execute(select(USERS.c.id, USERS.c.name).where(USERS.c.active).order_by(USERS.c.name, USERS.c.id))
+    return [Load(id, name, *done.get(id, (0, 0)), held.get(id, 0), begun.get(id, 0)) for id, name in people]
+
+
+def _by_user(connection: Connection, table: Table, where: Any) -> dict[str, int]:
+    rows = connection.execute(select(table.c.user_id, func.count()).where(where).group_by(table.c.user_id))
+    return {user: number for user, number in rows if user is not None}

@@ -1,0 +1,1 @@
+"""Long runs that tests have a short form of."""
