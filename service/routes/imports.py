@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from model.errors import BatchError
 from model.labels import CHANNEL_IDS
-from service.access import AnalystDep, NotSignedIn, session_of
+from service.access import AdministratorDep, AnalystDep, NotSignedIn, session_of
 from service.pages import PageError, render
 from service.routes.exchange import errors_answer, found_import, status_of
 from service.state import State, StateDep
@@ -188,6 +188,6 @@ def errors_csv(state: StateDep, person: AnalystDep, id: str) -> Response:
 
 
 @router.get("/export", response_class=HTMLResponse)
-def export_page(request: Request, state: StateDep, person: AnalystDep) -> Response:
+def export_page(request: Request, state: StateDep, person: AdministratorDep) -> Response:
     """What can be taken out, and in which format."""
     return render(request, "imports_export.html", person, formats=[(kind, name) for kind, (_, name) in FORMATS.items()])

@@ -27,7 +27,7 @@ SCOPE_NAMES: Final[dict[Scope, str]] = {
 ROLE_OF: Final[dict[Scope, Role]] = {
     "predict": "analyst",
     "import": "analyst",
-    "export": "analyst",
+    "export": "administrator",
     "review": "analyst",
     "admin": "administrator",
 }

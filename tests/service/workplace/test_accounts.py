@@ -329,11 +329,11 @@ def make_key(visitor: Visitor, *scopes: str) -> httpx.Response:
 
 def test_a_key_is_shown_once_and_can_be_revoked(each_place: Place) -> None:
     visitor = each_place.visitor("analyst")
-    key = found(r'id="nouvelle-cle">([^<]+)<', make_key(visitor, "predict", "export"))
+    key = found(r'id="nouvelle-cle">([^<]+)<', make_key(visitor, "predict", "import"))
     listed = visitor.get("/compte")
     assert key not in listed.text
     assert "un collecteur" in listed.text
-    assert "analyser des textes, exporter textes et décisions" in listed.text
+    assert "analyser des textes, importer des textes" in listed.text
     path = found(r'action="(/compte/cles/[^"]+/revoquer)"', listed)
     assert each_place.visitor("reviewer").post(path).status_code == 404
     assert visitor.post(path).status_code == 303
@@ -344,7 +344,7 @@ def test_a_key_is_shown_once_and_can_be_revoked(each_place: Place) -> None:
 def test_a_key_never_gives_more_than_the_role(each_place: Place) -> None:
     visitor = each_place.visitor("analyst")
     assert 'value="admin"' not in visitor.get("/compte").text
-    for scopes in (("admin",), (), ("tout",), ("predict", "tout")):
+    for scopes in (("admin",), ("export",), (), ("tout",), ("predict", "tout")):
         assert make_key(visitor, *scopes).status_code == 422
 
 

@@ -146,7 +146,11 @@ def test_export_takes_what_arrives_meanwhile_and_holds_little(base: Engine) -> N
 def test_http_export_in_every_format(each_place: Place, filled: Callable[[Engine, int], list[str]]) -> None:
     ids = filled(each_place.engine, 20)
     decide(each_place.engine, ids[0], each_place.people["reviewer"])
-    visitor = each_place.visitor("analyst")
+    # It holds what people and the model say of texts that others are to read blind.
+    for role in ("analyst", "reviewer"):
+        assert each_place.visitor(role).get("/v1/export?format=jsonl").status_code == 403
+        assert each_place.visitor(role).get("/export").status_code == 403
+    visitor = each_place.visitor("administrator")
     lines = visitor.get("/v1/export?format=jsonl").text.splitlines()
     assert [json.loads(line)["id"] for line in lines] == sorted(ids)
     table = list(csv.reader(io.StringIO(visitor.get("/v1/export?format=csv").content.decode("utf-8-sig"), newline="")))

@@ -47,7 +47,7 @@ def test_pages_are_accessible(browsed: Place, width: int, dark: bool) -> None:
     waiting = begin(browsed.engine, browsed.settings, Wanted("colonnes à dire.csv"), ".csv", content)
     bad = io.BytesIO(b'{"text": "bon"}\n{"text": ""}\n')
     read = begin(browsed.engine, browsed.settings, Wanted("liste <b>.jsonl"), ".jsonl", bad)
-    page = browsed.page("analyst", width=width, dark=dark)
+    page = browsed.page("administrator", width=width, dark=dark)
     page.goto(f"/imports/{read}")
     expect(page.locator("#etat-nom")).to_have_text("terminé", timeout=20_000)
     for address in ("/imports", f"/imports/{read}", f"/imports/{waiting}", "/export"):
