@@ -1,21 +1,22 @@
 """Pages to send texts, to follow what becomes of them, and to take everything out again."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
 
 from model.errors import BatchError
 from model.labels import CHANNEL_IDS
 from service.access import AdministratorDep, AnalystDep, NotSignedIn, session_of
 from service.pages import PageError, render
 from service.routes.exchange import errors_answer, found_import, status_of
-from service.state import State, StateDep
+from service.state import State, StateDep, state_of
 from service.workplace.columns import CHANNEL_CHOICES, FIELDS
 from service.workplace.exports import FORMATS
 from service.workplace.imports import (
@@ -46,7 +47,7 @@ _SHOWN_ERRORS: Final = 20
 _FORM_BYTES: Final = 2_000_000
 
 
-def admitted(request: Request, state: StateDep) -> None:
+def admitted(request: Request, state: State) -> None:
     """Refuse an upload before its body is read: nobody signed in, no length, or more than may be imported.
 
     Raises:
@@ -65,7 +66,21 @@ def admitted(request: Request, state: StateDep) -> None:
         raise PageError(413, "Fichier trop volumineux", f"Le fichier dépasse la limite de {most} octets. Coupez-le.")
 
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(admitted)])
+class Admitted(APIRoute):
+    """A route that refuses an upload before its form is read: dependencies run only once it is."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, `admitted` first."""
+        handle = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            await to_thread.run_sync(admitted, request, state_of(request))
+            return await handle(request)
+
+        return checked
+
+
+router = APIRouter(include_in_schema=False, route_class=Admitted)
 
 
 def _list(request: Request, state: State, person: Person, status: int = 200, **values: Any) -> HTMLResponse:

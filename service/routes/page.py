@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
 
-from model.labels import INDICATORS, LEVELS, STANCES, TARGETS
+from model.labels import INDICATORS, LEVELS
 from model.records import OperatingPointName, Prediction
 from service.access import PersonDep
 from service.highlight import segments
@@ -14,6 +14,7 @@ from service.samples import SAMPLES
 from service.state import StateDep, state_of
 from service.streaming import while_connected
 from service.workplace.people import Person
+from service.workplace.textpage import AUTHOR_NAMES, CONTEXT_NAMES, NAMES
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,31 +23,6 @@ _POINTS = (
     ("balanced", "équilibré (balanced)"),
     ("strict", "étroit (strict)"),
 )
-_CONTEXT = {
-    "negation": "négation",
-    "condition": "condition",
-    "question": "question",
-    "quotation": "citation",
-    "reported_speech": "propos rapporté",
-    "disclaimer": "clause de prudence",
-    "facade_disclaimer": "clause de façade",
-    "warning": "mise en garde",
-    "satire": "satire",
-    "testimony": "témoignage",
-    "recognised_care": "soin reconnu",
-    "person_at_risk": "personne en danger",
-}
-_AUTHOR = {
-    "regulated": "profession de santé réglementée",
-    "protected_title": "titre protégé",
-    "unregulated": "activité non réglementée",
-    "mixed": "titre réglementé à côté d'une activité non réglementée",
-    "unknown": "non dit",
-}
-
-
-def _names() -> dict[str, str]:
-    return {label.id: label.name for label in (*INDICATORS, *STANCES, *TARGETS)}
 
 
 def _render(
@@ -62,11 +38,11 @@ def _render(
         points=_POINTS,
         prediction=prediction,
         pieces=segments(text, prediction) if prediction else [],
-        names=_names(),
+        names=NAMES,
         definitions={label.id: label.definition for label in INDICATORS},
         levels=LEVELS,
-        context_names=_CONTEXT,
-        author_names=_AUTHOR,
+        context_names=CONTEXT_NAMES,
+        author_names=AUTHOR_NAMES,
         samples=SAMPLES,
         version=prediction.model_version if prediction else state.analyser.artefact.version,
         limit=state.settings.max_characters,

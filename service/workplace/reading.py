@@ -143,7 +143,7 @@ def _reopen(connection: Connection, item_id: str, valid: set[str]) -> bool:
         if row.state == "done" and row.decision_id not in valid:
             anew = {"state": "waiting", "done_at": None, "decision_id": None, "user_id": None}
             connection.execute(update(READINGS).where(READINGS.c.id == row.id).values(**anew))
-    return bool(rows)
+    return connection.execute(_waiting().where(_second_of(item_id))).first() is not None
 
 
 def _just_made(connection: Connection, decided: Decided) -> bool:

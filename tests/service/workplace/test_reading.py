@@ -84,6 +84,18 @@ def test_agreeing_second_reading_ends_it(engine: Engine, people: People) -> None
         assert (row["state"], row["decision_id"], row["user_id"]) == ("done", second, people["reviewer"].id)
 
 
+def test_second_reader_who_files_again_leaves_no_reading_that_nobody_can_make(engine: Engine, people: People) -> None:
+    choose(engine, "second_share", 1, people["administrator"])
+    item = _text(engine)
+    say(engine, item, people["analyst"], "miracle_cure")
+    say(engine, item, people["reviewer"], "miracle_cure", kind="second")
+    say(engine, item, people["reviewer"], "pseudo_science")
+    with engine.connect() as connection:
+        state = connection.execute(select(ITEMS.c.state).where(ITEMS.c.id == item)).scalar_one()
+        waits = connection.execute(select(READINGS.c.id).where(READINGS.c.item_id == item, READINGS.c.state == "waiting")).first()
+    assert (state == "open") == (waits is not None)
+
+
 def test_differing_readings_wait_for_adjudication(engine: Engine, people: People) -> None:
     _share(engine, people, 1)
     item = _text(engine)

@@ -27,6 +27,20 @@ def _state(place: Place, item: str) -> str:
         return str(connection.execute(select(ITEMS.c.state).where(ITEMS.c.id == item)).scalar_one())
 
 
+def test_a_text_with_carriage_returns_keeps_its_places(each_place: Place) -> None:
+    choose(each_place.engine, "second_share", 1, each_place.people["administrator"])
+    choose(each_place.engine, "golden_share", 0, each_place.people["administrator"])
+    with each_place.engine.begin() as connection:
+        item = add(connection, text=f"{TEXT}.\r\nSéance à distance.\r\n")
+    say(each_place.engine, item, each_place.people["analyst"], "pseudo_science")
+    reviewer = each_place.visitor("reviewer")
+    page = reviewer.get(reviewer.post("/relecture/suivante").headers["location"]).text
+    # A browser takes a bare carriage return away: only one written by its number stays, and the places of what follows with it.
+    assert page.count("&#13;") == 2
+    say(each_place.engine, item, each_place.people["reviewer"], "miracle_cure", kind="second")
+    assert each_place.visitor("administrator").get(f"/arbitrage/{item}").text.count("&#13;") == 2
+
+
 def test_second_reader_sees_nothing_of_what_was_said(each_place: Place) -> None:
     item = _open_reading(each_place)
     reviewer = each_place.visitor("reviewer")
