@@ -5,8 +5,10 @@ JAVA := $(shell command -v java)
 POSTGRES := $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
+TEST_PROCESSES ?= 2
+
 .DEFAULT_GOAL := help
-.PHONY: help install train serve spark test check bench soak harness
+.PHONY: help install train serve spark test coverage check bench soak harness
 
 help: ## liste les verbes
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -40,13 +42,17 @@ train: install ## entraîne le modèle sur data/annotated (une dizaine de minute
 
 serve: install ## installe, entraîne si besoin, sert l'API et la page sur http://127.0.0.1:8000/
 	$(BIN)/vigie train --if-needed
-	$(BIN)/vigie serve
+	VIGIE_DEMO=$${VIGIE_DEMO:-true} $(BIN)/vigie serve
 
 spark: .venv/installed-spark java ## ajoute Spark, pour « vigie score --engine spark »
 
 test: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres ## installe, entraîne si besoin, lance tous les tests
 	$(BIN)/vigie train --if-needed
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
+
+coverage: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres ## les mêmes tests, un peu plus lents, et ce qu'ils couvrent
+	$(BIN)/vigie train --if-needed
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term $(ARGS)
 
 check: .venv/installed-test ## style, types, corpus
 	$(BIN)/ruff check .

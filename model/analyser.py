@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from model import deadline, encoder, entities, language
 from model.context import RuleHit
 from model.context import affirmed as affirmed_rules
 from model.decide import Affirmed, Decision, decide, with_prior
+from model.described import described, raw_range
 from model.document import Document, completed, glance, mentioned_targets, read_document
 from model.errors import TextError
 from model.evidence import ReadWindow, find_evidence
@@ -23,22 +23,17 @@ from model.labels import DEFAULT_OPERATING_POINT, INDICATORS, LEVELS, OPERATING_
 from model.levels import level_of
 from model.records import (
     SCORE_DECIMALS,
-    AuthorInfo,
-    ContextCue,
-    EntityMention,
     Evidence,
     IndicatorScore,
     LanguageInfo,
     OperatingPointName,
-    PracticeMention,
     Prediction,
     Problem,
     Risk,
     Stance,
 )
 from model.store import Artefact, load_artefact
-from model.tables import load_tables
-from model.text import MAX_CHARACTERS, Span, check_text, sentences, windows, words_of
+from model.text import MAX_CHARACTERS, check_text, sentences, windows, words_of
 
 _LEAST_WORDS: Final = 3
 _FEW_WORDS: Final = 8
@@ -174,7 +169,7 @@ class Analyser:
         return {
             **self._judgement(decision, options),
             "indicators": self._indicators(document, read, decision, rules),
-            **_described(document),
+            **described(document, decision.stance),
         }
 
     def _left_alone(self, document: Document, logits: NDArray[np.float64], options: Options) -> dict[str, object]:
@@ -185,7 +180,7 @@ class Analyser:
             "analysis": "screen",
             **self._judgement(decision, options),
             "indicators": self._indicators(document, (), decision, ()),
-            **_described(document, people=False),
+            **described(document, decision.stance, people=False),
         }
 
     def _judgement(self, decision: Decision, options: Options) -> dict[str, object]:
@@ -229,7 +224,7 @@ class Analyser:
             evidence = []
             if present:
                 for shown in find_evidence(self.artefact.classifier, read, label.id, rules):
-                    start, end, text = _raw(document, shown.span)
+                    start, end, text = raw_range(document, shown.span)
                     evidence.append(
                         Evidence(
                             start=start,
@@ -284,37 +279,3 @@ def _summing_to_one(scores: Mapping[str, float]) -> dict[str, float]:
     largest = max(rounded, key=lambda name: rounded[name])
     rest = sum(value for name, value in rounded.items() if name != largest)
     return rounded | {largest: round(1 - rest, SCORE_DECIMALS)}
-
-
-def _raw(document: Document, span: Span) -> tuple[int, int, str]:
-    raw = document.clean.to_raw(span)
-    return raw.start, raw.end, document.clean.raw[raw.start : raw.end]
-
-
-@cache
-def _practice_names() -> dict[str, str]:
-    return {practice.id: practice.name for practice in load_tables().practices}
-
-
-def _described(document: Document, *, people: bool = True) -> dict[str, object]:
-    """What tables and entities say of a text, whatever its scores: context, author, practices, entities."""
-    deadline.check()
-    found = entities.find_author(document)
-    author = AuthorInfo(status=found.status)
-    if found.span:
-        start, end, text = _raw(document, found.span)
-        author = AuthorInfo(status=found.status, start=start, end=end, text=text)
-    cues = []
-    for cue in document.cues:
-        start, end, text = _raw(document, cue.span)
-        cues.append(ContextCue(kind=cue.kind, start=start, end=end, text=text))
-    practices = []
-    for hit in document.hits_of("practice"):
-        start, end, text = _raw(document, hit.span)
-        practices.append(PracticeMention(id=hit.entry, name=_practice_names()[hit.entry], start=start, end=end, text=text))
-    mentions = []
-    for entity in entities.find_entities(document, people=people):
-        start, end, text = _raw(document, entity.span)
-        value = dict(entity.value) if entity.value else None
-        mentions.append(EntityMention(kind=entity.kind, start=start, end=end, text=text, value=value))
-    return {"context": cues, "author": author, "practices": practices, "entities": mentions}

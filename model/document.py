@@ -9,6 +9,7 @@ from model import deadline
 from model.context import Cue, RuleHit, find_cues, find_rules
 from model.evasion import undo
 from model.phrases import Hit, PhraseFinder, Token
+from model.practices import find_practices
 from model.tables import load_tables
 from model.text import CleanText, Span, clean, sentences
 from model.words import table_phrases
@@ -79,12 +80,11 @@ class Document:
 @cache
 def _finder() -> tuple[PhraseFinder, dict[tuple[str, str], PhraseFinder]]:
     tables = load_tables()
-    finder = PhraseFinder(table_phrases(tables))
+    finder = PhraseFinder(phrase for phrase in table_phrases(tables) if phrase[0] != "practice")
     homonyms: dict[tuple[str, str], PhraseFinder] = {}
-    for table, entries in (("practice", tables.practices), ("condition", tables.conditions)):
-        for entry in entries:
-            if entry.homonyms:
-                homonyms[table, entry.id] = PhraseFinder((table, entry.id, word) for word in entry.homonyms)
+    for entry in tables.conditions:
+        if entry.homonyms:
+            homonyms["condition", entry.id] = PhraseFinder(("condition", entry.id, word) for word in entry.homonyms)
     return finder, homonyms
 
 
@@ -99,6 +99,7 @@ def glance(raw: str) -> Document:
     deadline.check()
     finder, homonyms = _finder()
     hits = [hit for hit in finder.find(tokens) if not _is_homonym(hit, tokens, homonyms)]
+    hits = sorted([*hits, *find_practices(cleaned.text, tokens)], key=lambda hit: (hit.first, hit.first - hit.after, hit.table))
     negated = frozenset(i for i, hit in enumerate(hits) if _is_negated(hit, tokens, cleaned.text))
     return Document(cleaned, tuple(tokens), tuple(_units(cleaned.text, tokens)), tuple(hits), negated)
 

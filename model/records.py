@@ -73,12 +73,18 @@ class ContextCue(Place):
 
 
 class AuthorInfo(Record):
-    """What the author says to be, and where."""
+    """What the author says to be, and where; practices next to a regulated title are something to look at, no proof."""
 
     status: Literal["regulated", "protected_title", "unregulated", "mixed", "unknown"]
     start: int | None = None
     end: int | None = None
     text: str | None = None
+    title: str | None = Field(default=None, description="Identifiant du titre à cet endroit, dans la table des titres.")
+    beside: list[str] = Field(
+        default=[],
+        description="Pratiques nommées près d'un titre réglementé ou protégé de l'auteur, non admises pour ce titre d'après la "
+        "table (identifiants) : à vérifier.",
+    )
 
 
 class PracticeMention(Place):

@@ -33,8 +33,29 @@ TABLE_FILES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Names that mean a practice only in some company.
+
+    `needs`: one of these words must stand within twelve words (« @soin » for those of care), unless another practice is named
+    surely there, or this one anywhere in the text; `unless`: none of these may. `written`: with the accents of the name
+    (`accent`: they are enough, and `needs` holds where a text has none), in capitals (`upper`), with one (`capital`), or
+    anyhow (empty). `surname`: not after a first name.
+    """
+
+    names: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    written: str = ""
+    surname: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Practice:
-    """A practice that texts name; a name alone is no sign."""
+    """A practice that texts name; a name alone is no sign.
+
+    `example` names it; `counters` hold a name of it that means something else. `recognised`: identifiers of titles for which
+    the act is recognised, to be verified case by case; « * » for all.
+    """
 
     id: str
     name: str
@@ -44,6 +65,10 @@ class Practice:
     homonyms: tuple[str, ...]
     source: str
     verify: bool
+    example: str
+    counters: tuple[str, ...] = ()
+    doubtful: tuple[Doubt, ...] = ()
+    recognised: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +97,19 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A professional title: `regulated`, `protected_title` or `unregulated`, with its order where it has one."""
+    """A professional title: `regulated`, `protected_title` or `unregulated`, with its order where it has one.
+
+    `register`: where one checks it; `verify`: that place or the status comes from no authority's page.
+    """
 
     id: str
     name: str
     variants: tuple[str, ...]
     status: str
     order: str
+    register: str = ""
+    source: str = ""
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +128,10 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """All data tables; `lexicon` maps a word class to its variants."""
+    """All data tables; `lexicon` maps a word class to its variants; `care_words` tell a doubtful name for a practice."""
 
     practices: tuple[Practice, ...]
+    care_words: tuple[str, ...]
     conditions: tuple[Condition, ...]
     audiences: tuple[Audience, ...]
     titles: tuple[Title, ...]
@@ -127,6 +159,32 @@ def _rows(name: str, key: str, fields: Mapping[str, type]) -> list[dict[str, Any
     return rows
 
 
+def _practice(row: dict[str, Any]) -> Practice:
+    """A practice from its row.
+
+    Raises:
+        TableError: a doubtful name is none of its variants, or a field is unknown.
+    """
+    doubts = []
+    for number, found in enumerate(row.pop("doubtful", ()), start=1):
+        where = f"Table practices.toml, entrée « {row['id']} », doubtful {number}"
+        try:
+            values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+            doubt = Doubt(**values)
+        except TypeError as error:
+            raise TableError(f"{where} : champ inconnu ou manquant ({error}).") from error
+        if unknown := [name for name in doubt.names if name not in row["variants"]]:
+            raise TableError(f"{where} : le champ « names » cite {unknown}, absent de « variants ».")
+        if doubt.written not in _WRITTEN:
+            raise TableError(f"{where} : le champ « written » vaut {doubt.written!r} ; {', '.join(_WRITTEN)} ou vide attendu.")
+        doubts.append(doubt)
+    try:
+        return Practice(**row, doubtful=tuple(doubts))
+    except TypeError as error:
+        raise TableError(f"Table practices.toml, entrée « {row['id']} » : champ inconnu ou manquant ({error}).") from error
+
+
+_WRITTEN: Final = ("", "accent", "upper", "capital")
 _NAMED: Final[dict[str, type]] = {"id": str, "name": str, "variants": list}
 
 
@@ -137,12 +195,13 @@ def load_tables() -> Tables:
     Raises:
         TableError: a table is missing, is not TOML, or an entry lacks a field; the message names table, entry, field.
     """
-    practice = _NAMED | {"family": str, "danger": list, "homonyms": list, "source": str, "verify": bool}
+    practice = _NAMED | {"family": str, "danger": list, "homonyms": list, "source": str, "verify": bool, "example": str}
     condition = _NAMED | {"grave": bool, "lasting": bool, "theme": str, "homonyms": list}
     pattern: dict[str, type] = {"pattern": str, "example": str, "counter": str}
     lexicon = _read("lexicon.toml").get("class", {})
     return Tables(
-        practices=tuple(Practice(**row) for row in _rows("practices.toml", "practice", practice)),
+        practices=tuple(map(_practice, _rows("practices.toml", "practice", practice))),
+        care_words=tuple(_read("practices.toml").get("context", {}).get("care", ())),
         conditions=tuple(Condition(**row) for row in _rows("conditions.toml", "condition", condition)),
         audiences=tuple(
             Audience(**row) for row in _rows("audiences.toml", "audience", _NAMED | {"minor": bool, "fragile": bool})

@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 
 from service.access import add_access_handlers, guard
 from service.database import open_database
+from service.demo import load_demo
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Measured, Overload, RateLimit
 from service.models import Models
@@ -48,6 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         link = await to_thread.run_sync(open_workplace, engine, chosen)
         if link is not None and shared_folder() is None:
             tell_link(chosen, link)
+        if chosen.demo:
+            await to_thread.run_sync(load_demo, engine, chosen)
         models = await to_thread.run_sync(Models, chosen.model_dir, metrics)
         state = State(models, Slots(chosen, metrics), engine, chosen, metrics)
         app.state.vigie = state

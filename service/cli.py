@@ -11,15 +11,19 @@ from service import (
     items_commands,  # noqa: F401 - adds its verbs to `review_app`
     terminal,
 )
+from service.case_commands import case_app
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
+from service.demo_commands import demo_app
 from service.loop_commands import join_reviewed, review_app
 from service.model_commands import model_app
 from service.people_commands import people_app
 from service.settings import load_settings
 
+app.add_typer(case_app, name="case")
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(demo_app, name="demo")
 app.add_typer(model_app, name="model")
 app.add_typer(people_app, name="people")
 app.add_typer(review_app, name="review")

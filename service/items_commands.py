@@ -77,6 +77,7 @@ def review_export(
     """Écrit tous les textes avec leur provenance, la dernière prédiction et toutes les décisions."""
     from service.database import open_checked
     from service.workplace.exports import FORMATS, write
+    from service.workplace.takeouts import close_takeout, filter_of, open_takeout
 
     kind = output.suffix.lower()[1:]
     if kind not in FORMATS:
@@ -85,10 +86,16 @@ def review_export(
         raise VigieError(f"{output} existe ; --overwrite pour le remplacer.")
     engine = open_checked(load_settings().database_url)
     temporary = output.with_name(f"{output.name}.tmp")
+    texts = [0]
+    id = open_takeout(engine, None, kind, filter_of(""), "running")
     try:
-        write(engine, kind, temporary)
+        write(engine, kind, temporary, (), texts.append)
         temporary.replace(output)
+        close_takeout(engine, id, "done", texts[-1])
+    except BaseException:
+        close_takeout(engine, id, "failed", texts[-1])
+        raise
     finally:
         temporary.unlink(missing_ok=True)
         engine.dispose()
-    say(f"Tout est dans {output}.")
+    say(f"Tout est dans {output} ({texts[-1]} textes).")

@@ -1,32 +1,31 @@
 """Label Studio's side of the wall: its tasks become predictions in its own form, its annotations become decisions.
 
-Positions count code points on both sides. An annotation is a decision of the person that its author is known as here, else
-of the holder of the key; one that is changed in Label Studio withdraws the decision before it, one that is deleted
-withdraws it too. The level is always that of the guide: one chosen otherwise is kept as a note.
+Positions count code points on both sides. An annotation is a decision of the holder of the key, or, where the key may speak
+for others, of the person that the administration says its author is here; one that is changed in Label Studio withdraws
+the decision before it, one that is deleted withdraws it too. It is never a blind reading: regions are filled in beforehand
+there. The level is always that of the guide: one chosen otherwise is kept as a note.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
-from model.errors import VigieError
-from model.labels import INDICATOR_IDS, STANCE_IDS, TARGET_IDS
-from model.levels import level_of
 from model.records import Prediction
+from service.annotations import LabelStudioError, told, verdict_of
 from service.workplace.claims import Taken
 from service.workplace.comments import add_comment
-from service.workplace.decided import NOTE_LONGEST, VALID, Decided, Mark, Verdict, decisions_of, find_decision
-from service.workplace.decisions import DecisionError, decide, withdraw
-from service.workplace.forms import proposed
+from service.workplace.decided import VALID, decisions_of, find_decision
+from service.workplace.decisions import DecisionError, decide, withdraw, withdrawal_refused
 from service.workplace.items import Received, add_item, newest_prediction
 from service.workplace.people import Person, list_people
-from service.workplace.schema import CHOICES, DECISIONS
+from service.workplace.reading import blind_for
+from service.workplace.schema import CHOICES, COMMENTS, DECISIONS, ITEMS
 from service.workplace.similar import index
 from service.workplace.times import now
 
@@ -35,12 +34,11 @@ CONTROLS: Final = ("signs", "stance", "targets")
 _TO: Final = "text"
 _PEOPLE: Final = "label_studio_people"
 _SOURCE: Final = "Label Studio"
-_DRAWN: Final = "label_studio"
 _DIGEST: Final = 20
 
 
-class LabelStudioError(VigieError):
-    """A message of Label Studio that cannot be used; the message says why."""
+class Closed(Exception):  # noqa: N818 - what happened, not a fault
+    """The text waits to be read blind, or is closed to the person: what was annotated is a comment, no decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +119,14 @@ def map_people(engine: Engine, mapping: Mapping[str, str], person: Person) -> No
         connection.execute(CHOICES.insert().values(name=_PEOPLE, value=dict(mapping), user_id=person.id, made_at=now()))
 
 
-def receive(engine: Engine, payload: Mapping[str, Any], holder: Person) -> Kept:
+def receive(engine: Engine, payload: Mapping[str, Any], holder: Person, *, speaks: bool = False) -> Kept:
     """Act on a webhook of Label Studio; sent twice, it is kept once. Actions that say nothing of annotations do nothing.
+
+    `holder` is whose key sent it; `speaks`: the key may speak for the people whom the administration named.
 
     Raises:
         LabelStudioError: the message lacks what is needed, or the annotation is no decision by the guide.
+        Closed: the text is closed to the person here; a comment on it keeps what was annotated.
         Taken: somebody works on the text here; a comment on it says what was not kept.
     """
     action = payload.get("action")
@@ -133,9 +134,10 @@ def receive(engine: Engine, payload: Mapping[str, Any], holder: Person) -> Kept:
         return Kept(withdrawn=_take_back(engine, payload, _annotations(payload, "annotations"), holder))
     if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED"):
         (annotation,) = _annotations(payload, "annotation")
-        return _keep(engine, payload, annotation, payload.get("task"), holder)
+        return _keep(engine, payload, annotation, payload.get("task"), holder, speaks=speaks)
     if action == "ANNOTATIONS_CREATED":
-        kept = [_keep(engine, payload, one, _task_of(payload, one), holder) for one in _annotations(payload, "annotations")]
+        every = _annotations(payload, "annotations")
+        kept = [_keep(engine, payload, one, _task_of(payload, one), holder, speaks=speaks) for one in every]
         return Kept(tuple(id for one in kept for id in one.made), tuple(id for one in kept for id in one.withdrawn))
     return Kept()
 
@@ -154,12 +156,14 @@ def _task_of(payload: Mapping[str, Any], annotation: Mapping[str, Any]) -> Any:
     return next((task for task in every if isinstance(task, Mapping) and task.get("id") == annotation.get("task")), None)
 
 
-def _keep(engine: Engine, payload: Mapping[str, Any], annotation: Mapping[str, Any], task: Any, holder: Person) -> Kept:
+def _keep(
+    engine: Engine, payload: Mapping[str, Any], annotation: Mapping[str, Any], task: Any, holder: Person, *, speaks: bool
+) -> Kept:
     text = text_of(task)
     if not text:
         raise LabelStudioError("Tâche sans texte : le champ « text » est attendu.")
     mark = _mark(payload, annotation)
-    person = _person(engine, annotation, holder)
+    person = _person(engine, annotation, holder) if speaks else holder
     request = f"{mark}{_digest(annotation.get('updated_at'), annotation.get('result'), annotation.get('was_cancelled'))}"
     with engine.begin() as connection:
         received = Received(text, external_id=str(task.get("id", ""))[:200] or None, source=_SOURCE)
@@ -169,29 +173,35 @@ def _keep(engine: Engine, payload: Mapping[str, Any], annotation: Mapping[str, A
         said = newest_prediction(connection, item_id) if annotation.get("parent_prediction") else None
     if any(decided.request == request for decided in before):
         return Kept()
-    verdict = verdict_of(annotation, text, said, kind=_kind(before, person, mark), request=request)
-    # What is withdrawn below was this annotation as it stood; nothing is withdrawn unless the new one can be kept.
+    sent_by = holder.id if holder.id != person.id else None
+    verdict = verdict_of(annotation, text, said, request=request, sent_by=sent_by)
+    old = _holding(engine, mark)
+    _check_withdrawn(engine, holder, old)
+    with engine.connect() as connection:
+        closed = blind_for(connection, item_id, person)
+    if closed:
+        what = f"n'est pas une décision, car ce texte était fermé ici à qui l'a faite :\n{told(verdict, text)}"
+        _comment(engine, item_id, person, annotation, what)
+        raise Closed("Ce texte attend une lecture à l'aveugle, ou sert d'étalon : l'annotation est gardée en commentaire.")
+    # What is withdrawn below was this annotation as it stood; nothing is withdrawn unless the new one can be kept. A text that
+    # was read since it was found open may wait to be read blind: nothing is kept then.
     try:
-        made = decide(engine, item_id, person, verdict, said)
+        made = decide(engine, item_id, person, verdict, said, last=before[-1].number if before else 0)
     except ValueError as error:
         raise LabelStudioError(f"Annotation {annotation['id']} : {error}") from error
     except Taken as taken:
-        with engine.begin() as connection:
-            told = f"Label Studio : l'annotation {annotation['id']} n'a pas été gardée, car {taken} Enregistrez-la de nouveau."
-            add_comment(connection, item_id, person, told)
+        _comment(engine, item_id, person, annotation, f"n'a pas été gardée, car {taken} Enregistrez-la de nouveau.")
         raise
-    return Kept((made,), tuple(_withdraw(engine, holder, (old for old in _holding(engine, mark) if old != made))))
+    return Kept((made,), tuple(_withdraw(engine, holder, (id for id in old if id != made))))
 
 
-def _kind(before: Sequence[Decided], person: Person, mark: str) -> Any:
-    """A second reading where somebody else read first, and this annotation was not that first reading itself."""
-    gone = {decided.withdraws for decided in before}
-    valid = [decided for decided in before if decided.kind != "withdrawal" and decided.id not in gone]
-    mine = next((decided for decided in valid if (decided.request or "").startswith(mark)), None)
-    if mine is not None:
-        return mine.kind
-    first = any(decided.kind == "first" and decided.user_id != person.id for decided in valid)
-    return "second" if first and not any(decided.kind == "second" for decided in valid) else "first"
+def _comment(engine: Engine, item_id: str, person: Person, annotation: Mapping[str, Any], what: str) -> None:
+    """Say in a comment what became of an annotation; sent twice, it is said once."""
+    words = f"Label Studio : l'annotation {annotation['id']} {what}"
+    with engine.begin() as connection:
+        same = (COMMENTS.c.item_id == item_id, COMMENTS.c.user_id == person.id, COMMENTS.c.text == words)
+        if connection.execute(select(COMMENTS.c.id).where(*same).limit(1)).first() is None:
+            add_comment(connection, item_id, person, words)
 
 
 def _take_back(
@@ -201,19 +211,29 @@ def _take_back(
     return tuple(id for mark in marks for id in _withdraw(engine, holder, _holding(engine, mark)))
 
 
-def _withdraw(engine: Engine, holder: Person, decisions: Iterable[str]) -> list[str]:
-    withdrawn = []
+def _check_withdrawn(engine: Engine, holder: Person, decisions: Iterable[str]) -> None:
+    """Whether the decisions may be withdrawn: by the holder of the key, and by the person whose they are."""
     people = {person.id: person for person in list_people(engine)}
     for id in decisions:
         with engine.connect() as connection:
             decided = find_decision(connection, id)
-        author = people.get(decided.user_id, holder) if decided else holder
+            state = connection.execute(select(ITEMS.c.state).where(ITEMS.c.id == decided.item_id)).scalar_one() if decided else ""
+        both = (holder, people.get(decided.user_id, holder)) if decided else ()
+        refused = next((why for one in both if (why := withdrawal_refused(decided, one, state))), None) if decided else None
+        if refused:
+            raise LabelStudioError(refused)
+
+
+def _withdraw(engine: Engine, holder: Person, decisions: Iterable[str]) -> list[str]:
+    """Withdraw decisions in the name of the holder of the key."""
+    found = list(decisions)
+    _check_withdrawn(engine, holder, found)
+    for id in found:
         try:
-            withdraw(engine, id, author)
+            withdraw(engine, id, holder)
         except DecisionError as error:
             raise LabelStudioError(str(error)) from error
-        withdrawn.append(id)
-    return withdrawn
+    return found
 
 
 def _mark(payload: Mapping[str, Any], annotation: Mapping[str, Any]) -> str:
@@ -230,81 +250,31 @@ def _digest(*parts: Any) -> str:
 def _holding(engine: Engine, mark: str) -> list[str]:
     """The decisions that hold of an annotation."""
     with engine.connect() as connection:
-        query = select(DECISIONS.c.id).where(DECISIONS.c.request.like(f"{mark}%"), VALID).order_by(DECISIONS.c.number)
+        query = select(DECISIONS.c.id).where(_of(connection, mark), VALID).order_by(DECISIONS.c.number)
         return list(connection.execute(query).scalars())
 
 
 def _known(connection: Connection, mark: str) -> str | None:
     """The text that an annotation was about when it was first received."""
-    query = select(DECISIONS.c.item_id).where(DECISIONS.c.request.like(f"{mark}%")).limit(1)
-    found: str | None = connection.execute(query).scalar()
+    found: str | None = connection.execute(select(DECISIONS.c.item_id).where(_of(connection, mark)).limit(1)).scalar()
     return found
 
 
+def _of(connection: Connection, mark: str) -> ColumnElement[bool]:
+    """The decisions whose request begins with a mark, along an index: in the order of the bytes, whatever words are sorted by."""
+    request = DECISIONS.c.request.collate("C") if connection.dialect.name == "postgresql" else DECISIONS.c.request
+    return and_(request >= mark, request < f"{mark}~")
+
+
 def _person(engine: Engine, annotation: Mapping[str, Any], holder: Person) -> Person:
-    """Who is known here as the author of an annotation; the holder of the key for anyone else."""
+    """Whom the administration says the author of an annotation is here; the holder of the key for anyone else."""
     by = annotation.get("completed_by")
     names = [by.get(field) for field in ("email", "id", "username")] if isinstance(by, Mapping) else [by]
     people = {person.login: person for person in list_people(engine)}
     with engine.connect() as connection:
         known = people_map(connection)
     for name in (str(name) for name in names if name is not None):
-        person = people.get(known.get(name, "")) or people.get(name.casefold())
+        person = people.get(known.get(name, ""))
         if person is not None:
             return person
     return holder
-
-
-def verdict_of(
-    annotation: Mapping[str, Any], text: str, said: Prediction | None, *, kind: Any = "first", request: str | None = None
-) -> Verdict:
-    """The verdict that an annotation gives; one that was skipped is « je ne sais pas ».
-
-    Raises:
-        LabelStudioError: a result is not of the expected form, or there is not exactly one stance.
-    """
-    common: dict[str, Any] = {"kind": kind, "drawn_by": _DRAWN, "request": request}
-    if annotation.get("was_cancelled"):
-        return Verdict(verdict="unsure", note="Passé dans Label Studio.", **common)
-    chosen: dict[str, list[str]] = {}
-    marks: set[Mark] = set()
-    notes: list[str] = []
-    try:
-        for item in annotation.get("result") or ():
-            value = item.get("value") or {}
-            if item["type"] == "labels":
-                marks |= {Mark(int(value["start"]), int(value["end"]), str(label)) for label in value["labels"]}
-            elif item["type"] == "choices":
-                chosen.setdefault(item["from_name"], []).extend(map(str, value["choices"]))
-            elif item["type"] == "textarea" and item["from_name"] == "note":
-                shown = value["text"]
-                notes += map(str, shown) if isinstance(shown, list) else [str(shown)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LabelStudioError(f"Annotation {annotation.get('id')} : résultat mal formé ({type(error).__name__}).") from error
-    stances = [choice for choice in chosen.get("stance", ()) if choice in STANCE_IDS]
-    if len(stances) != 1:
-        raise LabelStudioError(f"Annotation {annotation.get('id')} : une position de l'auteur (stance) est attendue.")
-    targets = tuple(name for name in TARGET_IDS if name in chosen.get("targets", ()))
-    ordered = tuple(
-        sorted(
-            marks, key=lambda mark: (mark.start, mark.end, INDICATOR_IDS.index(mark.label) if mark.label in INDICATOR_IDS else 0)
-        )
-    )
-    level = level_of(stances[0], {mark.label for mark in marks}, targets).value
-    given = chosen.get("level", [])
-    if given and given != [str(level)]:
-        notes.append(f"Niveau choisi dans Label Studio : {', '.join(given)} ; le guide donne {level}.")
-    same = (
-        said is not None
-        and said.stance is not None
-        and (said.stance.value, set(said.targets), set(proposed(said))) == (stances[0], set(targets), marks)
-    )
-    return Verdict(
-        verdict="confirmed" if same else "corrected",
-        stance=stances[0],
-        level=level,
-        targets=targets,
-        indicators=ordered,
-        note="\n".join(notes)[:NOTE_LONGEST] or None,
-        **common,
-    )

@@ -94,7 +94,8 @@ class RateLimit:
         await self.app(scope, receive, send)
 
 
-_HEADERS: Final = {
+#: What every answer carries; a fault is answered outside of what adds them, and adds them itself.
+SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -132,7 +133,7 @@ class Measured:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -13,21 +13,43 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
+from service.middleware import SECURITY_HEADERS
 from service.problems import problem
+from service.themes import theme_name
+from service.workplace.masking import hide
 from service.workplace.passwords import BusyError
 from service.workplace.people import ROLE_NAMES, Person, Role
 from service.workplace.times import aware
 
-#: The menu: address, name, least role.
-MENU: Final[tuple[tuple[str, str, Role], ...]] = (
-    ("/file", "File", "analyst"),
-    ("/imports", "Imports", "analyst"),
-    ("/relecture", "Relecture", "analyst"),
-    ("/arbitrage", "Arbitrage", "reviewer"),
-    ("/a-etiqueter", "À étiqueter", "analyst"),
-    ("/modeles", "Modèles", "reviewer"),
-    ("/apercu", "Aperçu", "analyst"),
-    ("/comptes", "Comptes", "administrator"),
+#: The menu, by group: address, name, least role.
+MENU: Final[tuple[tuple[str, tuple[tuple[str, str, Role], ...]], ...]] = (
+    (
+        "Lire",
+        (
+            ("/file", "File", "analyst"),
+            ("/a-etiqueter", "À étiqueter", "analyst"),
+            ("/relecture", "Relecture", "analyst"),
+            ("/arbitrage", "Arbitrage", "reviewer"),
+        ),
+    ),
+    (
+        "Agir",
+        (
+            ("/campagnes", "Campagnes", "analyst"),
+            ("/dossiers", "Dossiers", "analyst"),
+            ("/orientation", "Orientation", "analyst"),
+            ("/pratiques", "Pratiques", "analyst"),
+        ),
+    ),
+    ("Mesurer", (("/apercu", "Aperçu", "analyst"), ("/observatoire", "Observatoire", "analyst"))),
+    (
+        "Administrer",
+        (
+            ("/imports", "Imports", "analyst"),
+            ("/modeles", "Modèles", "reviewer"),
+            ("/comptes", "Comptes", "administrator"),
+        ),
+    ),
 )
 #: Where someone who has just signed in goes.
 HOME: Final = "/file"
@@ -72,6 +94,22 @@ def instant(value: datetime | None) -> str:
     return shown if zone else f"{shown} UTC"
 
 
+def day(value: datetime | None) -> str:
+    """A short date for people, in Paris; the year only where it is not this one; « – » for none."""
+    if value is None:
+        return "–"
+    zone = _zone() or UTC
+    local, today = aware(value).astimezone(zone), datetime.now(zone)
+    shown = f"{local.day}{_HARD}{_MONTHS[local.month - 1]}"
+    return shown if local.year == today.year else f"{shown} {local.year}"
+
+
+def clock(value: datetime) -> str:
+    """An hour of today for people, in Paris."""
+    local = aware(value).astimezone(_zone() or UTC)
+    return f"{local.hour}{_HARD}h{_HARD}{local.minute:02}"
+
+
 def number(value: float) -> str:
     """A number as it is written in French: thousands parted by a narrow space, a comma before decimals (two at most)."""
     whole = float(value).is_integer()
@@ -90,18 +128,29 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"percent": percent, "instant": instant, "number": number, "machine": lambda value: aware(value).isoformat()}
+    made.filters |= {"hide": hide, "day": day, "clock": clock, "theme": theme_name}
     made.globals["role_names"] = ROLE_NAMES
     return made
 
 
+def _menu(person: Person | None) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The groups of the menu with the addresses and names that this person may open; empty groups are left out."""
+    if person is None:
+        return []
+    groups = [(group, [(address, name) for address, name, role in entries if person.may(role)]) for group, entries in MENU]
+    return [(group, entries) for group, entries in groups if entries]
+
+
 def render(request: Request, template: str, person: Person | None, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page: a template with these values, and `person`, `csrf`, `path`, `menu` for the frame."""
+    """A page: a template with these values, and `person`, `csrf`, `masked`, `path`, `menu` for the frame."""
     session = getattr(request.state, "session", None)
     frame = {
         "person": person,
         "csrf": session.csrf if session else "",
+        "masked": person is not None and person.masks,
         "path": request.url.path,
-        "menu": [(address, name) for address, name, role in MENU if person and person.may(role)],
+        "here": f"{request.url.path}?{request.url.query}" if request.url.query and request.method == "GET" else request.url.path,
+        "menu": _menu(person),
     }
     return HTMLResponse(environment().get_template(template).render(frame | values), status_code=status)
 
@@ -136,6 +185,13 @@ def add_page_handlers(app: FastAPI) -> None:
     async def unfit(request: Request, _: DataError) -> Response:
         # PostgreSQL takes no null character, for one: what was sent is at fault, not the service.
         return show_error(request, 422, "Valeur refusée", "Une des valeurs envoyées ne peut pas être enregistrée.")
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, _: Exception) -> Response:
+        told = "Une erreur inattendue s'est produite ; elle est consignée, sans le texte."
+        answer = show_error(request, 500, "Erreur inattendue", told)
+        answer.headers.update(SECURITY_HEADERS)
+        return answer
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:

@@ -91,9 +91,10 @@ class FeedbackRequest(_Request):
 
 
 class FeedbackResponse(BaseModel):
-    """The correction is on disk under this identifier."""
+    """The correction is on disk under this identifier; `item` is the text of the queue that shows it."""
 
     id: str
+    item: str
     status: Literal["stored"] = "stored"
 
 

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     max_import_rows: Annotated[int, Field(ge=1)] = 5_000_000
     corpus_dir: Annotated[Path, Field(description="Corpus dont un challenger apprend.")] = Path("data/annotated")
     suites_dir: Annotated[Path, Field(description="Suites de cas ; DériveCheck y est cherchée.")] = Path("tests/suites")
+    demo: Annotated[bool, Field(description="Charger les textes de démonstration dans une base vide, au démarrage.")] = False
     require_key: Annotated[bool, Field(description="Demander une clé, ou d'être connecté, pour analyser par l'API.")] = False
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False
 

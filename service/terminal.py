@@ -12,6 +12,7 @@ from rich.text import Text
 from model.labels import INDICATOR_NAMES, STANCES
 from model.records import Prediction
 from service.highlight import segments
+from service.titles import BESIDE, NOT_ADMITTED, beside_of
 
 _COLOURS: Final = ("yellow", "cyan", "magenta", "green", "red", "blue")
 _LEVEL_STYLES: Final = ("bold green", "bold yellow", "bold dark_orange", "bold red")
@@ -108,6 +109,8 @@ def explained(text: str, prediction: Prediction) -> list[Text | Table]:
         parts += [Text(f"      « {passage.text} »") for passage in indicator.evidence]
     if not present:
         parts.append(Text("Aucun signe présent."))
+    if beside := beside_of(prediction):
+        parts.append(Text(f"{BESIDE} : {', '.join(one.name for one in beside)} ({NOT_ADMITTED})."))
     parts += [Text(f"Remarque : {warning.message}", style="italic") for warning in prediction.warnings]
     return parts
 

@@ -2,15 +2,26 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from model.analyser import Analyser
 from model.store import current_name
 from training.corpus import AnnotatedText, load_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +42,15 @@ def analyser(artefacts: Path) -> Analyser:
 def corpus() -> list[AnnotatedText]:
     """The corpus of the repository."""
     return load_corpus(ROOT / "data" / "annotated")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A real Chromium, for the tests of a file: a process drives one only, and no other event loop meanwhile."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

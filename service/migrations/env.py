@@ -2,7 +2,11 @@
 
 from alembic import context
 
-import service.workplace.schema  # noqa: F401 - declares its tables
+import service.campaigns.schema
+import service.cases.schema
+import service.workplace.receptions
+import service.workplace.schema
+import service.workplace.seen  # noqa: F401 - all these declare their tables
 from service.database import METADATA
 
 

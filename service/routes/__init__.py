@@ -3,22 +3,47 @@
 #: Modules of this package whose `router` makes the workplace; the application includes them in this order.
 WORKPLACE_ROUTES: tuple[str, ...] = (
     "queue",
+    "masking",
     "imports",
     "exchange",
+    "exports",
     "items",
+    "practices",
+    "directions",
     "label_studio",
     "loop",
     "reading",
     "arbitration",
     "sampling",
     "overview",
+    "observatory",
+    "campaigns",
+    "campaign_decisions",
+    "campaigns_api",
+    "contacts",
     "accounts",
     "people",
+    "cases",
+    "campaign_cases",
 )
 
 #: What the application does beside answering: `module:function` of `service.workplace`, each `async def keep_…(state)`, which
 #: goes on until it is cancelled.
 WORKPLACE_TASKS: tuple[str, ...] = (
     "imports:keep_importing",
+    "takeouts:keep_exporting",
     "scoring:keep_scoring",
+    "linking:keep_linking",
+    "observing:keep_observing",
 )
+
+#: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.
+ITEM_PANELS: tuple[str, ...] = (
+    "service.directions.panels:directions",
+    "service.campaigns.panel:campaign_panel",
+    "service.workplace.seen_again:receptions_panel",
+    "service.cases.pages:panel",
+)
+
+#: What other modules let people do with texts ticked in the queue: "service.module:function" of `panels.LotActionOf`.
+LOT_ACTIONS: tuple[str, ...] = ("service.cases.pages:lot_action",)

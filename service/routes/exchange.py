@@ -1,16 +1,14 @@
-"""Texts in and everything out, for programs: `POST /v1/import` and `GET /v1/export`, streamed both ways."""
+"""Texts in, for programs: `POST /v1/import`, streamed."""
 
 import json
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from model.errors import BatchError
 from model.labels import CHANNEL_IDS
@@ -19,9 +17,8 @@ from service.pages import PageError
 from service.problems import ApiError
 from service.state import State, StateDep
 from service.workplace.columns import FIELDS
-from service.workplace.exports import FORMATS, csv_lines, stream, write_workbook
+from service.workplace.exports import FORMATS, csv_lines
 from service.workplace.imports import OVER, Wanted, begin, errors_of, find_import
-from service.workplace.times import now
 
 router = APIRouter(prefix="/v1", tags=["poste de travail"])
 
@@ -140,25 +137,3 @@ def import_errors(state: StateDep, person: KeyDep("import"), id: str) -> Respons
     """Ligne, identifiant, champ et ce qui était attendu."""
     found_import(state, id)
     return errors_answer(state, id)
-
-
-@router.get("/export", summary="Exporter textes, prédictions et décisions")
-def export(
-    state: StateDep,
-    person: KeyDep("export"),  # type: ignore[valid-type]
-    format: Annotated[str, Query(description="csv, jsonl ou xlsx")] = "jsonl",
-) -> Response:
-    """Tous les textes avec leur provenance, la dernière prédiction et toutes les décisions, sans plafond."""
-    if format not in FORMATS:
-        raise ApiError(422, f"Format « {format} » : un de ceux-ci est attendu : {', '.join(FORMATS)}.")
-    name, media = f"vigie-{now():%Y-%m-%d}.{format}", FORMATS[format][0]
-    if format != "xlsx":
-        return StreamingResponse(stream(state.engine, format), media_type=media, headers=saved_as(name))
-    with tempfile.NamedTemporaryFile(suffix=".xlsx", delete=False) as target:
-        path = Path(target.name)
-    try:
-        write_workbook(state.engine, path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return FileResponse(path, media_type=media, headers=saved_as(name), background=BackgroundTask(path.unlink, missing_ok=True))

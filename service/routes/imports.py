@@ -1,4 +1,4 @@
-"""Pages to send texts, to follow what becomes of them, and to take everything out again."""
+"""Pages to send texts and to follow what becomes of them."""
 
 import io
 from collections.abc import Callable, Coroutine, Mapping
@@ -13,12 +13,11 @@ from fastapi.routing import APIRoute
 
 from model.errors import BatchError
 from model.labels import CHANNEL_IDS
-from service.access import AdministratorDep, AnalystDep, NotSignedIn, session_of
+from service.access import AnalystDep, NotSignedIn, session_of
 from service.pages import PageError, render
 from service.routes.exchange import errors_answer, found_import, status_of
 from service.state import State, StateDep, state_of
 from service.workplace.columns import CHANNEL_CHOICES, FIELDS
-from service.workplace.exports import FORMATS
 from service.workplace.imports import (
     OVER,
     Wanted,
@@ -200,9 +199,3 @@ def errors_csv(state: StateDep, person: AnalystDep, id: str) -> Response:
     """The errors of an import: row, identifier, field, what was expected."""
     found_import(state, id)
     return errors_answer(state, id)
-
-
-@router.get("/export", response_class=HTMLResponse)
-def export_page(request: Request, state: StateDep, person: AdministratorDep) -> Response:
-    """What can be taken out, and in which format."""
-    return render(request, "imports_export.html", person, formats=[(kind, name) for kind, (_, name) in FORMATS.items()])

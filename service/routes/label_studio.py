@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from service import label_studio
 from service.access import AdministratorDep
+from service.annotations import LabelStudioError
 from service.pages import render
 from service.problems import ApiError
 from service.reading import Reader
@@ -22,7 +23,7 @@ from service.state import State, StateDep
 from service.streaming import while_connected
 from service.workplace.claims import Taken
 from service.workplace.decisions import DecisionError
-from service.workplace.keys import Scope, find_key
+from service.workplace.keys import ROLE_OF, KeyHolder, Scope, find_key
 from service.workplace.people import Person, list_people
 
 router = APIRouter(tags=["Label Studio"])
@@ -45,33 +46,33 @@ def _sent_key(request: Request) -> str | None:
 
 
 def _keyed(scope: Scope) -> Any:
-    """A dependency: the person whom a key of this scope speaks for."""
+    """A dependency: the holder of a key of this scope."""
 
-    def check(request: Request, state: StateDep) -> Person:
+    def check(request: Request, state: StateDep) -> KeyHolder:
         key = _sent_key(request)
         holder = find_key(state.engine, key) if key else None
         if holder is None:
             raise ApiError(401, "Une clé d'accès de Vigie est attendue : mot de passe (basic) ou jeton (bearer).", headers=_ASK)
         if scope not in holder.scopes:
             raise ApiError(403, f"Cette clé ne donne pas le droit « {scope} ».")
-        return holder.person
+        return holder
 
     return Depends(check)
 
 
-PredictDep = Annotated[Person, _keyed("predict")]
-ReviewDep = Annotated[Person, _keyed("review")]
+PredictDep = Annotated[KeyHolder, _keyed("predict")]
+ReviewDep = Annotated[KeyHolder, _keyed("review")]
 Message = Annotated[dict[str, Any], Body()]
 
 
 @router.get("/label-studio/health", summary="Vigie répond-il ?")
-def health(state: StateDep, person: PredictDep) -> dict[str, str]:
+def health(state: StateDep, holder: PredictDep) -> dict[str, str]:
     """Ce que Label Studio demande avant de se brancher."""
     return {"status": "UP", "model_class": "Vigie", "model_version": state.analyser.artefact.version}
 
 
 @router.post("/label-studio/setup", summary="Brancher un projet")
-def setup(state: StateDep, person: PredictDep, message: Message) -> dict[str, str]:
+def setup(state: StateDep, holder: PredictDep, message: Message) -> dict[str, str]:
     """Vérifie que l'interface du projet peut montrer les prédictions."""
     missing = label_studio.missing_controls(str(message.get("schema") or message.get("label_config") or ""))
     if missing:
@@ -81,13 +82,13 @@ def setup(state: StateDep, person: PredictDep, message: Message) -> dict[str, st
 
 
 @router.get("/label-studio/versions", summary="Versions du modèle")
-def versions(state: StateDep, person: PredictDep) -> dict[str, list[str]]:
+def versions(state: StateDep, holder: PredictDep) -> dict[str, list[str]]:
     """La version qui sert."""
     return {"versions": [state.analyser.artefact.version]}
 
 
 @router.post("/label-studio/predict", summary="Prédire des tâches")
-async def predict(request: Request, state: StateDep, person: PredictDep, message: Message) -> Response:
+async def predict(request: Request, state: StateDep, holder: PredictDep, message: Message) -> Response:
     """Une prédiction par tâche, dans l'ordre ; rien n'est conservé."""
     tasks = message.get("tasks")
     if not isinstance(tasks, list):
@@ -114,19 +115,21 @@ def _predicted(reader: Reader, task: Any) -> dict[str, Any]:
 
 
 @router.post("/label-studio/webhook", status_code=201, summary="Annotation créée, changée ou effacée")
-async def webhook(state: StateDep, person: ReviewDep, message: Message) -> dict[str, list[str]]:
+async def webhook(state: StateDep, holder: ReviewDep, message: Message) -> dict[str, list[str]]:
     """L'annotation devient une décision ; celle qu'elle remplace, ou qui est effacée, est retirée."""
+    speaks = "speak" in holder.scopes and holder.person.may(ROLE_OF["speak"])
+    receive = partial(label_studio.receive, state.engine, message, holder.person, speaks=speaks)
     try:
-        kept = await to_thread.run_sync(label_studio.receive, state.engine, message, person)
-    except Taken as taken:
-        raise ApiError(409, str(taken)) from taken
-    except (label_studio.LabelStudioError, DecisionError) as error:
+        kept = await to_thread.run_sync(receive)
+    except (Taken, label_studio.Closed) as refused:
+        raise ApiError(409, str(refused)) from refused
+    except (LabelStudioError, DecisionError) as error:
         raise ApiError(422, str(error)) from error
     return {"decisions": list(kept.made), "withdrawn": list(kept.withdrawn)}
 
 
 @router.post("/label-studio/train", summary="Entraîner (vieux nom)")
-def train(person: PredictDep) -> dict[str, str]:
+def train(holder: PredictDep) -> dict[str, str]:
     """Rien n'est lancé d'ici : un challenger se demande de la page des modèles."""
     return {"message": "Les décisions sont gardées à mesure ; un challenger s'entraîne depuis la page /modeles."}
 
@@ -165,20 +168,20 @@ def change(request: Request, state: StateDep, person: AdministratorDep, people: 
     """Say who is who: one « number or address = login » a line."""
     try:
         label_studio.map_people(state.engine, _mapping(people), person)
-    except label_studio.LabelStudioError as error:
+    except LabelStudioError as error:
         return _settings(request, state, person, people, str(error))
     return RedirectResponse("/modeles/label-studio", 303)
 
 
 def _mapping(lines: str) -> Mapping[str, str]:
     if len(lines) > _LONGEST_MAP:
-        raise label_studio.LabelStudioError(f"{_LONGEST_MAP} caractères au plus sont attendus.")
+        raise LabelStudioError(f"{_LONGEST_MAP} caractères au plus sont attendus.")
     found = {}
     for number, line in enumerate(lines.replace("\r\n", "\n").split("\n"), start=1):
         if not line.strip():
             continue
         name, equals, login = (part.strip() for part in line.partition("="))
         if not equals or not name or not login:
-            raise label_studio.LabelStudioError(f"Ligne {number} : « numéro ou adresse = identifiant » est attendu.")
+            raise LabelStudioError(f"Ligne {number} : « numéro ou adresse = identifiant » est attendu.")
         found[name] = login
     return found

@@ -16,7 +16,8 @@ from service.access import AdministratorDep, ReviewerDep
 from service.pages import PageError, render
 from service.state import State, StateDep
 from service.workplace import lineage, loop
-from service.workplace.items import find_item
+from service.workplace.flips import FRESH, open_flipped, open_flips
+from service.workplace.masking import hidden_text
 from service.workplace.people import Person
 from service.workplace.reviewed import LEFT as UNDECIDED
 from service.workplace.reviewed import count_decided
@@ -115,7 +116,7 @@ def _training(request: Request, state: State, person: Person, id: str, wrong: st
         serving=serving,
         comparison=comparison,
         rules=[_rule(rule) for rule in comparison["rules"]] if comparison else [],
-        flips=list(enumerate(comparison["flips"], start=1)) if comparison else [],
+        flips=list(_flips(state, found, person).items()),
         left=[(_LEFT.get(name, name), count) for name, count in comparison["learned"]["left"].items()] if comparison else [],
         stale=comparison is not None and serving not in (comparison["champion"], found.challenger),
         part_names={part["id"]: part["name"] for part in comparison["parts"]} if comparison else {},
@@ -207,11 +208,11 @@ def roll_back(request: Request, state: StateDep, person: AdministratorDep, reaso
 def flips_csv(state: StateDep, person: ReviewerDep, id: str) -> Response:
     """The texts that change level, as a table."""
     found = _find(state, id)
-    flips = found.comparison["flips"] if found.comparison else []
+    flips = _flips(state, found, person)
     content = io.StringIO()
     writer = csv.writer(content)
     writer.writerow(["numero", "partie", "id", "attendu", "niveau_en_service", "niveau_challenger", "sens", "attendu_plus_pres"])
-    for number, flip in enumerate(flips, start=1):
+    for number, flip in flips.items():
         expected = " ".join(map(str, flip["expected"]))
         way = "monte" if flip["direction"] == "up" else "descend"
         writer.writerow([number, flip["part"], flip["id"], expected, flip["before"], flip["after"], way, _NEARER[flip["nearer"]]])
@@ -224,15 +225,17 @@ def flips_csv(state: StateDep, person: ReviewerDep, id: str) -> Response:
 def flip(request: Request, state: StateDep, person: ReviewerDep, id: str, number: int) -> HTMLResponse:
     """A text that changes level, as both models read it."""
     found = _find(state, id)
-    flips = found.comparison["flips"] if found.comparison else []
-    if found.comparison is None or not 1 <= number <= len(flips):
+    flips = _flips(state, found, person)
+    if found.comparison is None or not 1 <= number <= len(found.comparison["flips"]):
         raise PageError(404, "Page introuvable", "Cette bascule n'existe pas.")
-    chosen = flips[number - 1]
-    item = None
-    if chosen["part"] == "fresh":
-        with state.engine.connect() as connection:
-            item = find_item(connection, chosen["id"])
+    if number not in flips:
+        raise PageError(403, "Texte fermé", "Ce texte attend une lecture à l'aveugle, que vous pourriez avoir à faire.")
+    chosen = flips[number]
+    item = open_flipped(state.engine, chosen["id"], person) if chosen["part"] == FRESH else None
     text = chosen["text"] if chosen["text"] is not None else item.text if item else ""
+    if item is not None:
+        with state.engine.connect() as connection:
+            text = hidden_text(connection, item.id, text, person)
     return render(
         request,
         "models_flip.html",
@@ -240,7 +243,8 @@ def flip(request: Request, state: StateDep, person: ReviewerDep, id: str, number
         training=found,
         flip=chosen,
         number=number,
-        count=len(flips),
+        before=max((other for other in flips if other < number), default=None),
+        after=min((other for other in flips if other > number), default=None),
         text=text,
         item=item,
         sides=[
@@ -267,7 +271,7 @@ def model(request: Request, state: StateDep, person: ReviewerDep, name: str, ava
         manifest, problem = {}, str(error)
     with state.engine.connect() as connection:
         count = lineage.count_learned(connection, name)
-        decisions = lineage.decisions_of_model(connection, name, avant)
+        decisions = lineage.decisions_of_model(connection, name, avant, person=person)
     return render(
         request,
         "models_version.html",
@@ -290,6 +294,11 @@ def taught(request: Request, state: StateDep, person: ReviewerDep, id: str) -> H
     with state.engine.connect() as connection:
         found = lineage.models_of_decision(connection, id)
     return render(request, "models_decision.html", person, decision=id, taught=found)
+
+
+def _flips(state: State, training: loop.Training, person: Person) -> dict[int, Mapping[str, Any]]:
+    with state.engine.connect() as connection:
+        return open_flips(connection, training, person)
 
 
 def _find(state: State, id: str) -> loop.Training:

@@ -13,6 +13,7 @@ from service.pages import render
 from service.samples import SAMPLES
 from service.state import StateDep, state_of
 from service.streaming import while_connected
+from service.titles import BESIDE, NOT_ADMITTED, beside_of, title_of
 from service.workplace.people import Person
 from service.workplace.textpage import AUTHOR_NAMES, CONTEXT_NAMES, NAMES
 
@@ -43,6 +44,9 @@ def _render(
         levels=LEVELS,
         context_names=CONTEXT_NAMES,
         author_names=AUTHOR_NAMES,
+        title=title_of(prediction) if prediction else "",
+        beside=beside_of(prediction) if prediction else (),
+        beside_says=(BESIDE, NOT_ADMITTED),
         samples=SAMPLES,
         version=prediction.model_version if prediction else state.analyser.artefact.version,
         limit=state.settings.max_characters,

@@ -1,22 +1,28 @@
 """The queue's page `/file`: filter, sort, take, give back, assign, save a view."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
 from starlette.datastructures import FormData
 
 from model.labels import CHANNELS, INDICATORS, LEVELS
 from model.tables import load_tables
 from service.access import AnalystDep
 from service.pages import PageError, render
-from service.state import StateDep
+from service.routes import LOT_ACTIONS
+from service.state import State, StateDep
 from service.workplace.claims import claim_many, claimed_by, release, release_all
 from service.workplace.decisions import find_decision
 from service.workplace.filters import SORTS, STATE_NAMES, STATES, Filter
-from service.workplace.people import list_people
-from service.workplace.queue import assign, claim_next, counts_of, page_of, values_of
+from service.workplace.panels import lot_actions_of
+from service.workplace.people import Person, list_people
+from service.workplace.queue import assign, claim_next, counts_of, page_of, seen_by, values_of
+from service.workplace.search import terms_of
 from service.workplace.textpage import CHANNEL_NAMES, LEVEL_NAMES, NAMES
 from service.workplace.views import ViewError, remove_view, save_view, views_of
 
@@ -25,10 +31,13 @@ router = APIRouter(include_in_schema=False)
 _MOST_AT_ONCE: Final = 200
 _SAID: Final = {
     "vide": ("plain", "Aucun texte libre ne reste avec ces filtres."),
-    "pris": ("good", "{n} texte(s) sont à vous pour une demi-heure."),
+    "pris": ("good", "un texte est à vous pour une demi-heure.|{n} textes sont à vous pour une demi-heure."),
     "rien": ("bad", "Aucun texte n'a pu être pris : d'autres personnes travaillent dessus, ou rien n'était coché."),
-    "rendus": ("good", "{n} texte(s) ont été rendus."),
-    "attribues": ("good", "{n} texte(s) ont été attribués."),
+    "rendus": ("good", "un texte a été rendu.|{n} textes ont été rendus."),
+    "pas-rendus": ("plain", "Aucun texte n'a été rendu : on ne rend que ceux que l'on a pris."),
+    "attribues": ("good", "un texte a été attribué.|{n} textes ont été attribués."),
+    "pas-attribues": ("bad", "Aucun texte n'a été attribué : cochez-en au moins un."),
+    "commente": ("good", "votre lecture est gardée en commentaire de ce texte."),
     "vue": ("good", "La vue est enregistrée."),
     "vue-retiree": ("good", "La vue est retirée."),
 }
@@ -62,10 +71,14 @@ def text_address(item_id: str, wanted: Filter | None, **more: Any) -> str:
 
 
 def said_of(query: dict[str, list[str]], messages: dict[str, tuple[str, str]]) -> tuple[str, str] | None:
-    """The message that an address asks for: kind and text."""
+    """The message that an address asks for: kind and text, in the singular or the plural where it counts."""
     found = messages.get(query.get("dit", [""])[-1])
+    if found is None:
+        return None
     number = query.get("n", ["0"])[-1]
-    return (found[0], found[1].format(n=number if number.isdecimal() else "0")) if found else None
+    count = int(number) if number.isdecimal() and len(number) < 10 else 0
+    one, _, many = found[1].partition("|")
+    return found[0], (many if many and count > 1 else one).format(n=count)
 
 
 @router.get("/file")
@@ -84,7 +97,9 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
             "views": views_of(connection, person),
             "themes": values_of(connection, "theme"),
             "sources": values_of(connection, "source"),
+            "regions": values_of(connection, "region"),
             "mine": len(claimed_by(connection, person)),
+            "lots": lot_actions_of(LOT_ACTIONS, connection, person),
         }
     return render(
         request,
@@ -104,7 +119,9 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
         names=NAMES,
         practices=load_tables().practices,
         done=done if done is not None and done.user_id == person.id else None,
-        said=said_of(query, _SAID),
+        said=said_of(query, _SAID | {one.name: ("good", one.told) for one in values["lots"]}),
+        unsearched=bool(wanted.q) and not terms_of(wanted.q),
+        replaced=partial(replace, wanted),
         address=queue_address,
         open_address=text_address,
     )
@@ -112,7 +129,7 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
 
 @router.post("/file/suivant")
 def take_next(state: StateDep, person: AnalystDep, form: FormDep) -> Response:
-    """Take the first free text of a filter and open it; `past` gives a text back and goes on after it."""
+    """Take the first free text of a filter and open it; `past` gives back a text of one's own and goes on after it."""
     wanted = Filter.read(field_of(form, "file"))
     past = field_of(form, "past")[:36] or None
     with state.engine.begin() as connection:
@@ -128,30 +145,45 @@ def work_on_several(state: StateDep, person: AnalystDep, form: FormDep) -> Respo
     wanted = Filter.read(field_of(form, "file"))
     action = field_of(form, "action")
     field = "listed" if action == "page" else "item"
-    ids = [str(id)[:36] for id in form.getlist(field)][:_MOST_AT_ONCE]
+    given = [str(id)[:36] for id in form.getlist(field)][:_MOST_AT_ONCE]
     with state.engine.begin() as connection:
+        # Those that do not exist, or that the person is to read blind, are left aside.
+        ids = seen_by(connection, given, person)
         if action in ("page", "prendre"):
-            taken = claim_many(connection, ids, person)
-            told = ("pris", len(taken)) if taken else ("rien", 0)
-        elif action == "rendre":
-            told = ("rendus", sum(release(connection, id, person) for id in ids) if ids else release_all(connection, person))
+            done = len(claim_many(connection, ids, person))
+            told = "pris" if done else "rien"
+        elif action in ("rendre", "rendre-tout"):
+            every = action == "rendre-tout"
+            done = release_all(connection, person) if every else sum(release(connection, id, person) for id in ids)
+            told = "rendus" if done else "pas-rendus"
         elif action == "attribuer":
-            told = ("attribues", _assign(connection, state, person, form, ids))
+            done = _assign(connection, state, person, form, ids)
+            told = "attribues" if done else "pas-attribues"
         else:
-            raise PageError(400, "Demande incomplète", "Une action est attendue : prendre, rendre ou attribuer.")
-    return RedirectResponse(queue_address(wanted, dit=told[0], n=told[1]), 303)
+            return _other(connection, wanted, person, form, action, ids)
+    return RedirectResponse(queue_address(wanted, dit=told, n=done), 303)
 
 
-def _assign(connection: Any, state: Any, person: Any, form: FormData, ids: list[str]) -> int:
+def _other(connection: Connection, wanted: Filter, person: Person, form: FormData, action: str, ids: list[str]) -> Response:
+    """What another module does with ticked texts."""
+    found = next((one for one in lot_actions_of(LOT_ACTIONS, connection, person) if one.name == action), None)
+    if found is None:
+        raise PageError(400, "Demande incomplète", "Une action est attendue : prendre, rendre ou attribuer.")
+    try:
+        done = found.run(connection, ids, person, form)
+    except ValueError as error:
+        raise PageError(422, "Rien n'a été fait", str(error)) from error
+    return RedirectResponse(queue_address(wanted, dit=found.name, n=done), 303)
+
+
+def _assign(connection: Connection, state: State, person: Person, form: FormData, ids: list[str]) -> int:
     """Assign texts; people may take texts on themselves, reviewers may assign to anyone."""
     chosen = field_of(form, "user")[:36] or None
     if chosen != person.id and not person.may("reviewer"):
         raise PageError(403, "Accès réservé", "Attribuer un texte à quelqu'un d'autre demande le rôle « relecture ».")
     if chosen is not None and chosen not in {other.id for other in list_people(state.engine)}:
         raise PageError(400, "Personne inconnue", "Choisissez une personne de la liste.")
-    for id in sorted(ids):
-        assign(connection, id, chosen)
-    return len(ids)
+    return assign(connection, ids, chosen)
 
 
 @router.post("/file/vues")

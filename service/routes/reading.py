@@ -1,9 +1,10 @@
 """`/relecture`: blind readings, one after the other, each reader's quality, and the golden texts."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from sqlalchemy import Connection, func, select
 
 from model.errors import VigieError
@@ -15,32 +16,34 @@ from service.state import State, StateDep
 from service.workplace import forms
 from service.workplace.agreement import quality
 from service.workplace.choices import ChoiceError, choice, choose
-from service.workplace.claims import Taken, claim
+from service.workplace.claims import Claim, Taken, claim, claim_of
 from service.workplace.decided import Kind, decision_of_request, decisions_of
 from service.workplace.decisions import decide
-from service.workplace.items import Item, find_item
-from service.workplace.people import Person
-from service.workplace.plots import quality_figure
-from service.workplace.reading import (
-    DRAWN_GOLDEN,
-    DRAWN_SECOND,
+from service.workplace.draws import (
     Reading,
-    ReadingError,
-    drop_golden,
     find_reading,
-    make_golden,
+    give_up,
     next_reading,
     put_back,
+    stuck_readings,
+    text_of_reading,
     waiting_for,
+    waiting_for_others,
 )
-from service.workplace.sampling import QUEUE, drawn
+from service.workplace.golden import ReadingError, drop_golden, make_golden
+from service.workplace.items import Item, find_item
+from service.workplace.masking import hidden_text, hidden_texts
+from service.workplace.people import Person
+from service.workplace.plots import quality_figure
 from service.workplace.schema import GOLDEN, ITEMS, USERS
+from service.workplace.seen import note_seen, unseen_of
 from service.workplace.textpage import GUIDE
 
 router = APIRouter(include_in_schema=False)
 
 _CHANNELS: Final = {label.id: label.name for label in CHANNELS}
 _START: Final = 160
+_CLOSED: Final = "Cette lecture est faite, ou elle est confiée à quelqu'un d'autre."
 
 
 @router.get("/relecture", response_class=HTMLResponse)
@@ -51,15 +54,17 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> HTMLResponse:
 
 def _show(request: Request, state: State, person: Person, wrong: str = "", status: int = 200) -> HTMLResponse:
     with state.engine.connect() as connection:
-        waiting = waiting_for(connection, person)
-        own = quality_figure(quality(connection, person))
+        shown = {
+            "waiting": waiting_for(connection, person),
+            "others": waiting_for_others(connection, person),
+            "own": quality_figure(quality(connection, person)),
+            "golden": connection.execute(select(func.count()).select_from(GOLDEN)).scalar_one(),
+            "stuck": len(stuck_readings(connection)) if person.may("administrator") else 0,
+        }
         shares = [(name, 100 * choice(connection, name)) for name in ("second_share", "golden_share")]
-        golden = connection.execute(select(func.count()).select_from(GOLDEN)).scalar_one()
     values = {name: f"{share:g}".replace(".", ",") for name, share in shares}
-    query = request.query_params
-    done, empty, saved = "faite" in query, "vide" in query, "parts" in query
-    shown = {"waiting": waiting, "own": own, "values": values, "golden": golden, "wrong": wrong}
-    return render(request, "reading.html", person, status, **shown, done=done, empty=empty, saved=saved)
+    said = {name for name in ("faite", "vide", "parts", "ferme", "rendue") if name in request.query_params}
+    return render(request, "reading.html", person, status, **shown, values=values, wrong=wrong, said=said)
 
 
 @router.post("/relecture/suivante")
@@ -108,7 +113,14 @@ def _golden(request: Request, state: State, person: Person, wrong: str = "", sta
     )
     with state.engine.connect() as connection:
         rows = connection.execute(query).all()
-    return render(request, "reading_golden.html", person, status, rows=rows, wrong=wrong, saved="fait" in request.query_params)
+        fresh = unseen_of(connection, [row.item_id for row in rows], person)
+        starts = hidden_texts(connection, {row.item_id: row.start for row in rows}, person)
+    if fresh:
+        # Whoever looks through the list never reads one of them as an unknown text.
+        with state.engine.begin() as connection:
+            note_seen(connection, fresh, person)
+    shown = {"rows": rows, "starts": starts, "wrong": wrong, "saved": "fait" in request.query_params}
+    return render(request, "reading_golden.html", person, status, **shown)
 
 
 @router.post("/relecture/etalons")
@@ -132,37 +144,64 @@ def remove_golden(state: StateDep, person: AdministratorDep, item_id: str) -> Re
     return RedirectResponse("/relecture/etalons?fait=1", 303)
 
 
+@router.get("/relecture/impossibles", response_class=HTMLResponse)
+def stuck(request: Request, state: StateDep, person: AdministratorDep) -> HTMLResponse:
+    """The second readings that nobody could make blind any more."""
+    return _stuck(request, state, person)
+
+
+def _stuck(request: Request, state: State, person: Person, wrong: str = "", status: int = 200) -> HTMLResponse:
+    with state.engine.connect() as connection:
+        found = stuck_readings(connection)
+        starts = hidden_texts(connection, {one.item_id: one.start for one in found}, person)
+    saved = "fait" in request.query_params
+    return render(request, "reading_stuck.html", person, status, rows=found, starts=starts, wrong=wrong, saved=saved)
+
+
+@router.post("/relecture/impossibles/{id}/renoncer")
+def do_without(request: Request, state: StateDep, person: AdministratorDep, id: str) -> Response:
+    """Do without a second reading that nobody could make."""
+    try:
+        with state.engine.begin() as connection:
+            give_up(connection, id, person)
+    except ReadingError as error:
+        return _stuck(request, state, person, str(error), 409)
+    return RedirectResponse("/relecture/impossibles?fait=1", 303)
+
+
 @router.get("/relecture/{id}", response_class=HTMLResponse)
-def read(request: Request, state: StateDep, person: AnalystDep, id: str, tirage: str = "") -> HTMLResponse:
-    """A text to read blind: nothing of what the model or anybody says of it."""
-    reading, item, last = _hold(state, person, id)
-    form = forms.Form(kind=_kind(reading), last=last, drawn=tirage)
-    return _read(request, person, reading, item, form)
+def read(request: Request, state: StateDep, person: AnalystDep, id: str) -> HTMLResponse:
+    """A text to read blind: nothing of what the model or anybody says of it. Nothing is taken: drawing it did that."""
+    with state.engine.connect() as connection:
+        reading = find_reading(connection, id, person)
+        item = find_item(connection, reading.item_id) if reading else None
+        held = claim_of(connection, item.id) if item else None
+    if reading is None or item is None:
+        raise PageError(404, "Lecture close", _CLOSED)
+    back = "1" if "retour" in request.query_params else ""
+    return _read(request, state, person, reading, item, forms.Form(kind=_kind(reading), drawn=back), held)
 
 
 def _kind(reading: Reading) -> Kind:
     return "golden" if reading.kind == "golden" else "second"
 
 
-def _read(request: Request, person: Person, reading: Reading, item: Item, form: forms.Form, status: int = 200) -> HTMLResponse:
-    shown = {"reading": reading, "item": item, "form": form, "guide": GUIDE, "channel": _CHANNELS.get(item.channel or "", "")}
-    return render(request, "reading_blind.html", person, status, **shown, done="faite" in request.query_params)
-
-
-def _hold(state: State, person: Person, id: str) -> tuple[Reading, Item, int]:
-    """The reading, its text, taken for half an hour more, and the number of the text's last record."""
-    with state.engine.begin() as connection:
-        reading = find_reading(connection, id, person)
-        if reading is None:
-            raise PageError(404, "Lecture close", "Cette lecture est faite, ou elle est confiée à quelqu'un d'autre.")
-        try:
-            claim(connection, reading.item_id, person)
-        except Taken as taken:
-            raise taken_page(taken) from taken
-        item = find_item(connection, reading.item_id)
-        assert item is not None
-        # Others may read a golden text meanwhile: that changes nothing for this reader.
-        return reading, item, 0 if reading.kind == "golden" else last_number(connection, item.id)
+def _read(
+    request: Request,
+    state: State,
+    person: Person,
+    reading: Reading,
+    item: Item,
+    form: forms.Form,
+    held: Claim | None,
+    status: int = 200,
+) -> HTMLResponse:
+    with state.engine.connect() as connection:
+        text = hidden_text(connection, item.id, item.text, person)
+    mine = held if held is not None and held.user_id == person.id else None
+    shown = {"reading": reading, "item": item, "text": text, "form": form, "guide": GUIDE, "held": mine}
+    done, channel = "faite" in request.query_params, _CHANNELS.get(item.channel or "", "")
+    return render(request, "reading_blind.html", person, status, **shown, channel=channel, done=done)
 
 
 def last_number(connection: Connection, item_id: str) -> int:
@@ -183,39 +222,68 @@ def already_kept(state: State, form: FormDep, person: Person) -> bool:
     return known is not None and known.user_id == person.id
 
 
+def renewed(held: Claim) -> JSONResponse:
+    """What the script of a page is told that keeps its text for half an hour more."""
+    told = f"Ce texte est à vous jusqu'au {instant(held.expires_at)}."
+    return JSONResponse({"until": held.expires_at.isoformat(), "text": told})
+
+
+@router.post("/relecture/{id}/prise")
+def keep_on(state: StateDep, person: AnalystDep, id: str) -> JSONResponse:
+    """Keep the text for half an hour more."""
+    with state.engine.begin() as connection:
+        reading = find_reading(connection, id, person)
+        if reading is None:
+            return JSONResponse({"text": _CLOSED}, 409)
+        try:
+            return renewed(claim(connection, reading.item_id, person))
+        except Taken as taken:
+            return JSONResponse({"text": f"{taken.by} travaille sur ce texte."}, 409)
+
+
 @router.post("/relecture/{id}")
 def save(request: Request, state: StateDep, person: AnalystDep, form: FormDep, id: str) -> Response:
-    """Keep a blind reading and open the next one."""
+    """Keep a blind reading and open the next one; one that nobody waits for any more is shown again, to be kept."""
     if already_kept(state, form, person):
         return _follow(state, person, "?faite=1")
-    reading, item, last = _hold(state, person, id)
-    token = str(form.get("drawn") or "")
+    back = "1" if form.get("drawn") else ""
     with state.engine.connect() as connection:
-        policy, share = drawn(connection, token, item.id, person)
-        usual = DRAWN_GOLDEN if reading.kind == "golden" else DRAWN_SECOND
-        if policy == QUEUE:
-            policy, share = usual, float(choice(connection, usual))
-    shown = _number(form.get("last"))
+        reading = find_reading(connection, id, person)
+        item_id = text_of_reading(connection, id)
+        item = find_item(connection, item_id) if item_id else None
+    if item is None:
+        raise PageError(404, "Lecture close", _CLOSED)
+    if reading is None:
+        return _closed(request, person, item, form, "La première lecture a été retirée, ou quelqu'un d'autre a fait celle-ci.")
     try:
-        verdict = forms.read_verdict(form, item.text, _kind(reading), None, policy, share)
-        decide(state.engine, item.id, person, verdict, None, last=None if reading.kind == "golden" else shown)
+        with state.engine.begin() as connection:
+            held = claim(connection, item.id, person)
     except Taken as taken:
-        raise taken_page(taken) from taken
+        return _closed(request, person, item, form, f"{taken.by} travaille sur ce texte.")
+    try:
+        verdict = forms.read_verdict(form, item.text, _kind(reading), None, reading.drawn_by, reading.drawn_share)
+        # Nothing on the page says which record was the last: a golden text would be told from any other by it.
+        decide(state.engine, item.id, person, verdict, None)
+    except Taken as taken:
+        return _closed(request, person, item, form, f"{taken.by} travaille sur ce texte.")
     except (ValueError, VigieError) as error:
-        before = forms.Form(kind=_kind(reading), last=last, drawn=token)
-        return _read(request, person, reading, item, forms.again(form, item.text, before, None, str(error)), 422)
-    return RedirectResponse("/a-etiqueter?faite=1", 303) if policy != usual else _follow(state, person, "?faite=1")
+        before = forms.Form(kind=_kind(reading), drawn=back)
+        again = forms.again(form, item.text, before, None, str(error), masked=person.masks)
+        return _read(request, state, person, reading, item, replace(again, last=0), held, 422)
+    return RedirectResponse("/a-etiqueter?faite=1", 303) if back else _follow(state, person, "?faite=1")
 
 
-def _number(value: object) -> int:
-    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 18 else 0
+def _closed(request: Request, person: Person, item: Item, form: FormDep, why: str) -> HTMLResponse:
+    """What was typed in a reading that is no longer to be made: nothing of it is lost."""
+    told = f"{why} Votre lecture n'a pas été enregistrée : elle n'est plus à faire."
+    return render(request, "reading_closed.html", person, 409, told=told, typed=forms.typed(form, item.text), back="")
 
 
 @router.post("/relecture/{id}/rendre")
-def give_back(state: StateDep, person: AnalystDep, id: str) -> Response:
-    """Stop here: the text goes to somebody else."""
+def give_back(state: StateDep, person: AnalystDep, id: str, form: FormDep) -> Response:
+    """Leave the text to somebody else: it does not come back to this person."""
     with state.engine.begin() as connection:
         reading = find_reading(connection, id, person)
         if reading is not None:
             put_back(connection, reading, person)
-    return RedirectResponse("/relecture", 303)
+    return _follow(state, person, "?rendue=1") if form.get("suivante") else RedirectResponse("/relecture?rendue=1", 303)

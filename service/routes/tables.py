@@ -6,8 +6,8 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from model.labels import CHANNELS, INDICATORS, LEVELS, STANCES, TARGETS, Label
-from model.tables import load_tables
-from service.database import add_feedback, find_text, sha256_text
+from service.access import KeyDep
+from service.database import find_text
 from service.problems import ApiError
 from service.schemas import (
     FeedbackBody,
@@ -17,17 +17,20 @@ from service.schemas import (
     LabelsResponse,
     Limits,
     ModelResponse,
-    PracticeInfo,
 )
 from service.settings import Settings
 from service.state import StateDep
+from service.workplace.corrections import take_in
 
 router = APIRouter()
 
 
 @router.post("/v1/feedback", response_model=FeedbackResponse, status_code=201, tags=["correction"], summary="Corriger")
-def feedback(body: FeedbackBody, state: StateDep) -> FeedbackResponse:
-    """Enregistre une correction. Le texte corrigé est conservé avec elle."""
+def feedback(body: FeedbackBody, state: StateDep, person: KeyDep("review")) -> FeedbackResponse:  # type: ignore[valid-type]
+    """Enregistre une correction et son texte, et les met devant une personne : un texte de la file, avec un commentaire.
+
+    Demande une clé du droit `review`, ou d'être connecté.
+    """
     text = body.text
     if body.id is not None:
         stored = find_text(state.engine, body.id)
@@ -39,18 +42,10 @@ def feedback(body: FeedbackBody, state: StateDep) -> FeedbackResponse:
     if body.end is not None and body.end > len(text):
         raise ApiError(422, f"end : {body.end} dépasse la longueur du texte ({len(text)} points de code).")
     values = body.model_dump(exclude={"id", "text"})
-    kept = add_feedback(
-        state.engine,
-        values
-        | {
-            "text_id": body.id,
-            "text": body.text,
-            "sha256": sha256_text(text),
-            "model_version": state.analyser.artefact.version,
-        },
-    )
+    given = {"text_id": body.id, "text": body.text, "model_version": state.analyser.artefact.version}
+    kept, item = take_in(state.engine, text, values | given, person)
     state.metrics.feedback.inc()
-    return FeedbackResponse(id=kept)
+    return FeedbackResponse(id=kept, item=item)
 
 
 def _shown(labels: tuple[Label, ...]) -> list[LabelInfo]:
@@ -67,23 +62,6 @@ def labels() -> LabelsResponse:
         targets=_shown(TARGETS),
         channels=_shown(CHANNELS),
     )
-
-
-@router.get("/v1/practices", response_model=list[PracticeInfo], tags=["tables"], summary="Pratiques")
-def practices() -> list[PracticeInfo]:
-    """Les pratiques que Vigie reconnaît dans un texte ; leur seul nom n'est pas un signe."""
-    return [
-        PracticeInfo(
-            id=practice.id,
-            name=practice.name,
-            variants=list(practice.variants),
-            family=practice.family,
-            danger=list(practice.danger),
-            source=practice.source or None,
-            to_verify=practice.verify,
-        )
-        for practice in load_tables().practices
-    ]
 
 
 def limits_of(settings: Settings) -> Limits:

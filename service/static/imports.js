@@ -1,10 +1,10 @@
-// Keeps the counts of an import up to date; the page works without it, by reloading.
+// Keeps the counts of an import or an export up to date; the page works without it, by reloading.
 "use strict";
 (() => {
   const place = document.getElementById("etat");
   if (!place) return;
   const french = new Intl.NumberFormat("fr-FR");
-  const counts = ["read", "added", "duplicates", "errors"];
+  const counts = ["read", "added", "duplicates", "errors", "texts"];
   const put = (id, text) => {
     const element = document.getElementById(id);
     if (element && element.textContent !== text) element.textContent = text;
@@ -14,7 +14,7 @@
       const answer = await fetch(place.dataset.etat, { headers: { Accept: "application/json" } });
       if (answer.ok) {
         const state = await answer.json();
-        for (const name of counts) put(`compte-${name}`, french.format(state[name]));
+        for (const name of counts) if (name in state) put(`compte-${name}`, french.format(state[name]));
         put("etat-nom", state.state_name);
         if (state.over) {
           window.location.reload();

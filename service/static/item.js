@@ -1,5 +1,5 @@
 "use strict";
-// The page of a text: select passages, give them a sign, see the level, mask personal data, keep the claim alive.
+// The page of a text: select passages, give them a sign, see the level, keep what was typed and the claim.
 // Offsets count code points of the text as received; what is masked keeps its length.
 // Without keys.js on the page everything is done by mouse, by touch and in the form.
 const single = typeof keys === "undefined" ? { on: () => {}, active: () => false, typing: () => true } : keys;
@@ -121,77 +121,94 @@ const showLevel = async () => {
 };
 form.addEventListener("change", showLevel);
 
+const boxOf = (sign, start, end) => {
+  const id = `p-${sign}-${start}-${end}`;
+  const known = document.getElementById(id);
+  if (known) return known;
+  const place = form.querySelector(`[data-sign="${sign}"]`);
+  const line = document.createElement("li");
+  line.className = "check";
+  const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "passage", value: `${sign}:${start}:${end}`, id });
+  const label = Object.assign(document.createElement("label"), { htmlFor: id });
+  label.append(Object.assign(document.createElement("span"), { className: "hidden-text", textContent: `${place.dataset.name} : ` }), `« ${quote(start, end)} »`);
+  line.append(box, label);
+  place.querySelector("[data-passages]").append(line);
+  place.open = true;
+  return box;
+};
+// Give the selected passage a sign, or take it back; without a selection, go to the passages of the sign.
 const add = (sign) => {
   if (form.querySelector("fieldset:disabled")) return;
   const place = form.querySelector(`[data-sign="${sign}"]`);
   place.open = true;
-  if (!selected) { say(`Sélectionnez d'abord le passage qui montre « ${place.dataset.name} ».`); return; }
-  const [start, end] = selected;
-  const id = `p-${sign}-${start}-${end}`;
-  let box = document.getElementById(id);
-  if (!box) {
-    const line = document.createElement("li");
-    line.className = "check";
-    box = Object.assign(document.createElement("input"), { type: "checkbox", name: "passage", value: `${sign}:${start}:${end}`, id });
-    const label = Object.assign(document.createElement("label"), { htmlFor: id, textContent: `« ${quote(start, end)} »` });
-    label.dataset.start = start;
-    label.dataset.end = end;
-    line.append(box, label);
-    place.querySelector("[data-passages]").append(line);
+  if (!selected) {
+    const first = place.querySelector("[name=passage]");
+    (first ?? place.querySelector("summary")).focus();
+    say(first ? `« ${place.dataset.name} » : Espace coche ou décoche un passage.` : `Sélectionnez d'abord le passage qui montre « ${place.dataset.name} ».`);
+    return;
   }
-  box.checked = true;
-  say(`« ${place.dataset.name} » : « ${quote(start, end)} » est ajouté.`);
+  const box = boxOf(sign, ...selected);
+  box.checked = !box.checked;
+  say(`« ${place.dataset.name} » : « ${quote(...selected)} » est ${box.checked ? "ajouté" : "ôté"}.`);
+  save();
   showLevel();
 };
 for (const button of form.querySelectorAll("[data-take]")) button.addEventListener("click", () => add(button.dataset.take));
 
-const codes = ["Digit1", "Digit2", "Digit3", "Digit4", "Digit5", "Digit6", "Digit7", "Digit8", "Digit9", "Digit0", "Minus", "Equal"];
-const signs = [...form.querySelectorAll("[data-sign]")].map((one) => one.dataset.sign);
+// Digits by the place of their key, not by what it prints: on a French keyboard the upper row gives them with Shift only.
+// The other signs have letters, by what the key prints.
+const signs = new Map([...form.querySelectorAll("[data-sign]")].map((one) => [one.dataset.signKey, one.dataset.sign]));
 document.addEventListener("keydown", (event) => {
   if (!single.active() || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || event.repeat || single.typing(event.target)) return;
-  // The place of the key, not what it prints: on a French keyboard the upper row gives digits with Shift only.
-  const index = codes.indexOf(event.code);
-  if (index >= 0) { event.preventDefault(); add(signs[index]); }
+  const digit = /^Digit(\d)$/.exec(event.code)?.[1] ?? (/^Numpad\d$/.test(event.code) && /^\d$/.test(event.key) ? event.key : "");
+  if (signs.has(digit)) { event.preventDefault(); add(signs.get(digit)); }
 });
+for (const [key, sign] of signs) if (!/^\d$/.test(key)) single.on(key, () => add(sign));
 const stance = (value) => () => {
   const radio = document.getElementById(`stance-${value}`);
   if (radio.matches(":disabled")) return;
   radio.checked = true;
   radio.focus();
+  save();
   showLevel();
 };
 single.on("p", stance("promotes"));
 single.on("w", stance("warns"));
 single.on("t", stance("neutral"));
 single.on("/", () => root.focus());
+single.on("r", () => document.getElementById("reason").focus());
+single.on("o", () => document.getElementById("note").focus());
 
-const masker = document.getElementById("masquer");
-const hiddenTexts = new Map();
-if (masker?.href.includes("masque")) {
-  masker.setAttribute("role", "button");
-  masker.setAttribute("aria-pressed", "false");
-  const toggle = () => {
-    const mask = hiddenTexts.size === 0;
-    if (mask) {
-      for (const place of document.querySelectorAll(".private")) {
-        hiddenTexts.set(place, [place.textContent, place.getAttribute("href")]);
-        place.textContent = "■".repeat([...place.textContent].length);
-        place.removeAttribute("href");
-      }
+// What is typed waits in this tab until it is kept: the page may come back masked, or the session may end under it.
+const action = form.getAttribute("action");
+const TYPED = /^(passage|stance|target|reason|note|golden|quote_\w+)$/;
+const typed = () => [...new FormData(form)].filter(([name, value]) => TYPED.test(name) && value);
+const save = () => { if (!form.querySelector("fieldset:disabled")) drafts.keep(action, { typed: typed() }); };
+for (const event of ["input", "change"]) form.addEventListener(event, save);
+form.addEventListener("submit", () => drafts.sent(action));
+// To start from the proposal leaves the signs and the stance to it, and keeps the words.
+document.querySelector("a[href*='partir']")?.addEventListener("click", () => {
+  drafts.keep(action, { typed: typed().filter(([name]) => /^(reason|note|quote_\w+)$/.test(name)), above: true });
+});
+const restore = () => {
+  const draft = drafts.of(action);
+  if (!draft) return;
+  const ticks = (field) => field.type === "radio" || field.type === "checkbox";
+  if (!draft.above) for (const field of form.elements) if (TYPED.test(field.name) && ticks(field)) field.checked = false;
+  for (const [name, value] of draft.typed) {
+    if (name === "passage") {
+      const [sign, start, end] = value.split(":");
+      boxOf(sign, Number(start), Number(end)).checked = true;
     } else {
-      for (const [place, [text, href]] of hiddenTexts) { place.textContent = text; if (href) place.setAttribute("href", href); }
-      hiddenTexts.clear();
+      for (const field of form.querySelectorAll(`[name="${name}"]`)) {
+        if (ticks(field)) field.checked ||= field.value === value;
+        else field.value = value;
+      }
     }
-    masker.setAttribute("aria-pressed", String(mask));
-    masker.firstChild.data = mask ? "Montrer les données personnelles" : "Masquer les données personnelles";
-    readText();
-    for (const label of form.querySelectorAll("label[data-start]")) label.textContent = `« ${quote(label.dataset.start, label.dataset.end)} »`;
-    showSelection();
-  };
-  masker.addEventListener("click", (event) => { event.preventDefault(); toggle(); });
-  masker.addEventListener("keydown", (event) => { if (event.key === " ") { event.preventDefault(); toggle(); } });
-  single.on("m", toggle);
-} else if (masker) single.on("m", () => masker.click());
+  }
+  for (const sign of form.querySelectorAll(".sign, .quote")) sign.open ||= sign.querySelector("textarea").value !== "";
+  say("Ce que vous aviez saisi est rétabli.");
+};
 
 const held = document.getElementById("tenu");
 if (held) {
@@ -209,5 +226,6 @@ if (held) {
   }, EVERY);
 }
 readText();
+restore();
 if (form.querySelector("[name=stance]:checked")) showLevel();
 document.getElementById("faute")?.scrollIntoView({ block: "center" });

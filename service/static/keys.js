@@ -8,11 +8,18 @@ const keys = (() => {
   let active = true;
   try { active = localStorage.getItem(STORE) !== "non"; } catch { /* storage may be refused */ }
   box.checked = active;
+  const tell = () => document.documentElement.classList.toggle("keyed", active);
+  tell();
   box.addEventListener("change", () => {
     active = box.checked;
+    tell();
     try { localStorage.setItem(STORE, active ? "oui" : "non"); } catch { /* it holds for this page */ }
   });
-  const help = () => { if (!dialog.open) dialog.showModal(); };
+  const help = () => {
+    // Only the keys that do something on this page.
+    for (const row of dialog.querySelectorAll("[data-for]")) row.hidden = !handlers.has(row.dataset.for);
+    if (!dialog.open) dialog.showModal();
+  };
   for (const button of document.querySelectorAll("[data-help]")) { button.hidden = false; button.addEventListener("click", help); }
   const typing = (target) => target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") !== null;
   const handlers = new Map([["?", help]]);
@@ -21,7 +28,10 @@ const keys = (() => {
   }
   document.addEventListener("keydown", (event) => {
     if (!active || dialog.open || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-    if (typing(event.target)) return;
+    if (typing(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
     const handler = handlers.get(event.key);
     if (handler) { event.preventDefault(); handler(event); }
   });

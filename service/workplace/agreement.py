@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from model.labels import INDICATOR_IDS, INDICATOR_NAMES, LEVELS, STANCE_IDS, STANCES
-from service.workplace.decided import VALID
 from service.workplace.estimates import Estimate, from_draws, share
 from service.workplace.people import Person
 from service.workplace.reading import DRAWN_SECOND
@@ -26,14 +25,16 @@ from service.workplace.times import aware
 #: Alpha at which tentative conclusions may be drawn (Krippendorff, 2004, p. 241).
 FLOOR: Final = 0.667
 _DRAWS: Final = 1000
+_LATER: Final = DECISIONS.alias("later")
 
 _Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What is compared of a decision; `level` is None where the reader was unsure."""
+    """What is compared of a decision; `level` is None where the reader was unsure, `gone_at` the number of its withdrawal."""
 
+    number: int
     id: str
     item_id: str
     user_id: str
@@ -43,6 +44,7 @@ class Read:
     level: int | None
     signs: frozenset[str]
     drawn_by: str
+    gone_at: int | None
 
     @property
     def flag(self) -> bool:
@@ -68,8 +70,8 @@ class LabelAgreement:
 
     @property
     def clear(self) -> bool:
-        """Whether alpha reaches the floor."""
-        return self.alpha.known and self.alpha.value >= FLOOR
+        """Whether alpha reaches the floor, and its interval too: a label given once and twice agreed on tells nothing."""
+        return self.alpha.known and self.alpha.low >= FLOOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,10 @@ class Quality:
 
 
 def _reads(connection: Connection, *where: ColumnElement[bool]) -> Iterator[Read]:
-    names = ("id", "item_id", "user_id", "made_at", "kind", "verdict", "stance", "level", "indicators", "drawn_by")
-    query = select(*(DECISIONS.c[name] for name in names)).where(VALID, *where).order_by(DECISIONS.c.number)
+    """Decisions by number, withdrawn ones too."""
+    names = ("number", "id", "item_id", "user_id", "made_at", "kind", "verdict", "stance", "level", "indicators", "drawn_by")
+    gone = select(func.min(_LATER.c.number)).where(_LATER.c.withdraws == DECISIONS.c.id).correlate(DECISIONS).scalar_subquery()
+    query = select(*(DECISIONS.c[name] for name in names), gone.label("gone_at")).where(*where).order_by(DECISIONS.c.number)
     for row in connection.execute(query):
         yield _read(row)
 
@@ -118,7 +122,30 @@ def _reads(connection: Connection, *where: ColumnElement[bool]) -> Iterator[Read
 def _read(row: Any) -> Read:
     level = None if row.verdict == "unsure" else row.level
     found = frozenset(mark["label"] for mark in row.indicators)
-    return Read(row.id, row.item_id, row.user_id, aware(row.made_at), row.kind, row.stance, level, found, row.drawn_by)
+    made_at = aware(row.made_at)
+    return Read(
+        row.number, row.id, row.item_id, row.user_id, made_at, row.kind, row.stance, level, found, row.drawn_by, row.gone_at
+    )
+
+
+def blind_pairs(connection: Connection, *where: ColumnElement[bool]) -> Iterator[tuple[Read, Read]]:
+    """Of each text read twice, what the first reader held when the second reading was made, and that one.
+
+    Neither had seen the other's. What either filed, or anybody took back, later changes nothing: it was done with both in
+    sight, and whoever took back the reading that differs could choose which one counts.
+    """
+    seconds: dict[str, Read] = {}
+    for read in _reads(connection, DECISIONS.c.kind == "second", *where):
+        seconds.setdefault(read.item_id, read)
+    twice = select(DECISIONS.c.item_id).where(DECISIONS.c.kind == "second")
+    firsts: dict[str, Read] = {}
+    for read in _reads(connection, DECISIONS.c.kind == "first", DECISIONS.c.item_id.in_(twice), *where):
+        second = seconds.get(read.item_id)
+        if second is None or read.number > second.number or read.user_id == second.user_id:
+            continue
+        if read.gone_at is None or read.gone_at > second.number:
+            firsts[read.item_id] = read
+    return ((firsts[id], second) for id, second in seconds.items() if id in firsts)
 
 
 def measure(connection: Connection, seed: int = 0) -> Agreement:
@@ -126,10 +153,7 @@ def measure(connection: Connection, seed: int = 0) -> Agreement:
 
     Those asked because an error was suspected are counted apart (`other`): they would make people look worse than they are.
     """
-    seconds = {read.item_id: read for read in _reads(connection, DECISIONS.c.kind == "second")}
-    twice = select(DECISIONS.c.item_id).where(DECISIONS.c.kind == "second")
-    firsts = {read.item_id: read for read in _reads(connection, DECISIONS.c.kind == "first", DECISIONS.c.item_id.in_(twice))}
-    pairs = [(firsts[id], second) for id, second in seconds.items() if id in firsts and firsts[id].user_id != second.user_id]
+    pairs = list(blind_pairs(connection))
     drawn = [pair for pair in pairs if pair[1].drawn_by == DRAWN_SECOND]
     sure = [pair for pair in drawn if pair[0].level is not None and pair[1].level is not None]
     return Agreement(len(sure), len(drawn) - len(sure), len(pairs) - len(drawn), tuple(compare(sure, seed)))
@@ -160,7 +184,9 @@ def _label(
     if not count:
         none = Estimate(float("nan"), float("nan"), float("nan"), 0)
         return LabelAgreement(id, name, none, none, raw, *given)
-    draws = random.multinomial(count, table.ravel() / count, _DRAWS).reshape(_DRAWS, values, values).astype(float)
+    # One pair more that differs, anywhere: where all agree, a bootstrap of what was seen alone would have no width at all.
+    apart = (1 - np.eye(values)) / (values * (values - 1))
+    draws = random.multinomial(count, (table + apart).ravel() / (count + 1), _DRAWS).reshape(_DRAWS, values, values).astype(float)
     alpha_of = from_draws(float(alpha(table[None], ordinal=ordinal)[0]), alpha(draws, ordinal=ordinal), count)
     kappa_of = from_draws(float(kappa(table[None], weighted=ordinal)[0]), kappa(draws, weighted=ordinal), count)
     return LabelAgreement(id, name, alpha_of, kappa_of, raw, *given)
@@ -221,26 +247,28 @@ def quality(connection: Connection, person: Person | None = None) -> list[Qualit
 
 
 def _against_golden(connection: Connection) -> Iterator[tuple[str, Read, Read]]:
+    """The first answer that each reader gave to a golden text, withdrawn since or not, and what it is agreed to be."""
     chosen = select(GOLDEN.c.decision_id)
-    references = {read.item_id: read for read in _reads(connection, DECISIONS.c.id.in_(chosen))}
+    references = {read.item_id: read for read in _reads(connection, DECISIONS.c.id.in_(chosen)) if read.gone_at is None}
+    given: set[tuple[str, str]] = set()
     for read in _reads(connection, DECISIONS.c.kind == "golden"):
-        if read.item_id in references:
+        if read.item_id in references and (read.item_id, read.user_id) not in given:
+            given.add((read.item_id, read.user_id))
             yield "golden", read, references[read.item_id]
 
 
 def _against_adjudications(connection: Connection) -> Iterator[tuple[str, Read, Read]]:
+    """Both readings of an adjudicated text, as they were made blind, and what somebody who made neither decided."""
     adjudicated = select(DECISIONS.c.item_id).where(DECISIONS.c.kind == "adjudication")
-    made: dict[tuple[str, str], Read] = {}
-    references: dict[str, Read] = {}
-    for read in _reads(connection, DECISIONS.c.item_id.in_(adjudicated), DECISIONS.c.kind != "golden"):
-        if read.kind == "adjudication":
-            references[read.item_id] = read
-        else:
-            made[read.item_id, read.user_id] = read
-    for (item_id, user_id), read in made.items():
-        reference = references.get(item_id)
-        if reference is not None and reference.user_id != user_id:
-            yield "adjudication", read, reference
+    references: dict[str, list[Read]] = defaultdict(list)
+    for read in _reads(connection, DECISIONS.c.kind == "adjudication"):
+        if read.gone_at is None:
+            references[read.item_id].append(read)
+    for pair in blind_pairs(connection, DECISIONS.c.item_id.in_(adjudicated)):
+        readers = {read.user_id for read in pair}
+        judged = [read for read in references[pair[0].item_id] if read.user_id not in readers]
+        if judged:
+            yield from (("adjudication", read, judged[-1]) for read in pair)
 
 
 def _quality(user_id: str, name: str, month: str, against: str, pairs: Sequence[tuple[Read, Read]]) -> Quality:

@@ -6,30 +6,35 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from model.labels import INDICATOR_IDS, INDICATOR_NAMES, LEVELS, STANCES, TARGETS
 from service.workplace.claims import claims_of
 from service.workplace.decided import Decided, valid_decisions
-from service.workplace.people import Person
+from service.workplace.people import ROLES, Person
 from service.workplace.reading import signs, two_readings
-from service.workplace.schema import DECISIONS, ITEMS
+from service.workplace.schema import DECISIONS, ITEMS, USERS
 from service.workplace.times import aware
 
 _STANCES: Final = {label.id: label.name for label in STANCES}
 _TARGETS: Final = {label.id: label.name for label in TARGETS}
 _NOTHING: Final = "–"
 _UNSURE: Final = "je ne sais pas"
+_JUDGES: Final = tuple(role for role in ROLES if role != "analyst")
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A text that waits for adjudication; `taken` names who has it now."""
+    """A text that waits for adjudication; `taken` names who has it now.
+
+    `alone`: nobody but its readers could adjudicate it, so that an administrator who is one of them may.
+    """
 
     item_id: str
     start: str
     since: datetime | None
     taken: str | None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +57,47 @@ class Stretch:
 
 
 def disputes(connection: Connection, person: Person, limit: int = 200) -> list[Dispute]:
-    """The texts that a person may adjudicate, the oldest first; those that they read themselves are left out."""
+    """The texts that a person may adjudicate, the oldest first; those that they read themselves are left out.
+
+    Administrators are given those too on which nobody else is left.
+    """
     own = select(DECISIONS.c.item_id).where(DECISIONS.c.user_id == person.id)
     start = func.substr(ITEMS.c.text, 1, 160).label("start")
-    query = select(ITEMS.c.id, start, ITEMS.c.decided_at).where(ITEMS.c.state == "disputed", ITEMS.c.id.not_in(own))
+    left = _judge_left()
+    mine = or_(ITEMS.c.id.not_in(own), ~left) if person.may("administrator") else ITEMS.c.id.not_in(own)
+    query = select(ITEMS.c.id, start, ITEMS.c.decided_at, left.label("left")).where(ITEMS.c.state == "disputed", mine)
     rows = connection.execute(query.order_by(ITEMS.c.decided_at, ITEMS.c.id).limit(limit)).all()
     claims = claims_of(connection, [row.id for row in rows])
     found = []
     for row in rows:
         held = claims.get(row.id)
         taken = held.name if held and held.user_id != person.id else None
-        found.append(Dispute(row.id, row.start, aware(row.decided_at) if row.decided_at else None, taken))
+        found.append(Dispute(row.id, row.start, aware(row.decided_at) if row.decided_at else None, taken, not row.left))
     return found
+
+
+def disputes_of_others(connection: Connection, person: Person) -> tuple[int, int]:
+    """How many disputed texts a person read themselves, and on how many of these nobody is left to adjudicate."""
+    own = select(DECISIONS.c.item_id).where(DECISIONS.c.user_id == person.id)
+    query = select(_judge_left().label("left")).where(ITEMS.c.state == "disputed", ITEMS.c.id.in_(own))
+    left = list(connection.scalars(query))
+    return len(left), sum(not one for one in left)
+
+
+def may_adjudicate(connection: Connection, item_id: str, person: Person) -> bool:
+    """Whether a person may adjudicate a text: they never read it; or they administer, and nobody who did not is left."""
+    read = (DECISIONS.c.item_id == item_id, DECISIONS.c.user_id == person.id)
+    if connection.execute(select(DECISIONS.c.number).where(*read).limit(1)).first() is None:
+        return person.may("reviewer")
+    left = connection.execute(select(_judge_left()).where(ITEMS.c.id == item_id)).scalar()
+    return person.may("administrator") and not left
+
+
+def _judge_left() -> ColumnElement[bool]:
+    """Whether somebody who may adjudicate never read a text of `ITEMS`."""
+    read = and_(DECISIONS.c.item_id == ITEMS.c.id, DECISIONS.c.user_id == USERS.c.id)
+    unread = ~exists(select(DECISIONS.c.number).where(read)).correlate(ITEMS, USERS)
+    return exists(select(USERS.c.id).where(USERS.c.active, USERS.c.role.in_(_JUDGES), unread)).correlate(ITEMS)
 
 
 def disputed_pair(connection: Connection, item_id: str) -> tuple[Decided, Decided] | None:

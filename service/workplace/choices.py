@@ -20,6 +20,9 @@ POLICIES: Final = ("uncertainty", "disagreement", "diversity", "suspect", "rando
 #: The random share is never below this: figures are estimated on it alone.
 LEAST_RANDOM: Final = 0.10
 _ROUNDING: Final = 1e-6
+#: The observatory shows no count below a number that lies between these.
+LEAST_SHOWN: Final = 3
+_MOST_LEAST: Final = 100
 _SECRET: Final = "reading_secret"  # noqa: S105 - the name of a row, not a secret
 
 
@@ -78,6 +81,13 @@ def _shares(value: Any) -> dict[str, float]:
     return shares
 
 
+def _least(value: Any) -> int:
+    number = _number(value)
+    if number != int(number) or not LEAST_SHOWN <= number <= _MOST_LEAST:
+        raise ChoiceError(f"Plus petit compte montré : un nombre entier de {LEAST_SHOWN} à {_MOST_LEAST} est attendu.")
+    return int(number)
+
+
 #: Every setting that people may change.
 SETTINGS: Final[Mapping[str, Choice]] = {
     # Share of the decided texts that someone else reads again, blind.
@@ -87,6 +97,8 @@ SETTINGS: Final[Mapping[str, Choice]] = {
     "sampling_shares": Choice(
         {"uncertainty": 0.30, "disagreement": 0.15, "diversity": 0.20, "suspect": 0.10, "random": 0.25}, _shares
     ),
+    # Counts of the observatory below this are not shown.
+    "observatory_least": Choice(5, _least),
 }
 
 

@@ -75,11 +75,24 @@ def claim_many(connection: Connection, item_ids: Sequence[str], person: Person) 
 
 
 def release(connection: Connection, item_id: str, person: Person) -> bool:
-    """Give a text back; an administrator may give back another's. Says whether there was something to give back."""
-    where = [CLAIMS.c.item_id == item_id]
-    if not person.may("administrator"):
-        where.append(CLAIMS.c.user_id == person.id)
-    return bool(connection.execute(delete(CLAIMS).where(*where)).rowcount)
+    """Give back a text of one's own. Says whether there was something to give back."""
+    mine = (CLAIMS.c.item_id == item_id, CLAIMS.c.user_id == person.id)
+    return bool(connection.execute(delete(CLAIMS).where(*mine)).rowcount)
+
+
+def free(connection: Connection, item_id: str) -> Claim | None:
+    """Take a text from whoever works on it, whose claim is returned; for administrators, who tell the person."""
+    held = claim_of(connection, item_id)
+    connection.execute(delete(CLAIMS).where(CLAIMS.c.item_id == item_id))
+    return held
+
+
+def renew(connection: Connection, item_id: str, person: Person) -> Claim | None:
+    """Keep a text of one's own for half an hour more; None where it is not theirs any longer: nothing is taken."""
+    mine = (CLAIMS.c.item_id == item_id, CLAIMS.c.user_id == person.id, CLAIMS.c.expires_at > now())
+    if not connection.execute(update(CLAIMS).where(*mine).values(expires_at=now() + LASTS)).rowcount:
+        return None
+    return claim_of(connection, item_id)
 
 
 def release_all(connection: Connection, person: Person) -> int:

@@ -25,6 +25,7 @@ FIELDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "source": ("source", ("source", "plateforme", "platform", "site", "origine", "reseau")),
     "channel": ("canal", ("channel", "canal")),
     "theme": ("thème", ("theme", "sujet", "topic", "rubrique", "categorie", "category")),
+    "region": ("région", ("region", "region_name", "nom_region")),
     "author": ("auteur", ("author", "auteur", "handle", "author_handle", "compte", "pseudo", "username", "user", "account")),
     "url": ("adresse (URL)", ("url", "lien", "link", "adresse", "permalink", "href")),
     "captured_at": (
@@ -46,7 +47,7 @@ FIELDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "sha256": ("empreinte", ("sha256",)),
 }
 _CHANNELS: Final = {name: channel.id for channel in CHANNELS for name in (channel.id, channel.name)}
-_LONGEST: Final = {"external_id": 200, "source": 200, "theme": 60, "author": 200, "url": 2_000, "parent": 200}
+_LONGEST: Final = {"external_id": 200, "source": 200, "theme": 60, "region": 60, "author": 200, "url": 2_000, "parent": 200}
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _FRENCH_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:(?: | à )(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?")
 _MILLISECONDS: Final = 10**11
@@ -97,16 +98,27 @@ def _folded(name: str) -> str:
 
 
 def received_of(
-    record: Record, columns: Mapping[str, str], defaults: Mapping[str, str], limit: int = MAX_CHARACTERS
+    record: Record,
+    columns: Mapping[str, str],
+    defaults: Mapping[str, str],
+    limit: int = MAX_CHARACTERS,
+    *,
+    exported: bool = False,
 ) -> Received | Fault:
-    """The text of a record, read by these columns (by field), or why it is refused; `defaults` fill what is not given."""
+    """The text of a record, read by these columns (by field), or why it is refused; `defaults` fill what is not given.
+
+    `exported`: the file is one that Vigie wrote for a spreadsheet, whose values may be guarded and long texts cut in parts.
+    """
     try:
         if record.problem is not None:
             raise _FaultError(None, record.problem)
         given = {field: record.values.get(column) for field, column in columns.items()}
+        if exported:
+            given |= {field: unguarded(value) for field, value in given.items() if field in _LONGEST and isinstance(value, str)}
         texts = {field: _string(field, given.get(field)) or defaults.get(field) or None for field in _LONGEST}
+        parts = _parts(record.values, columns.get("text", "")) if exported else ()
         return Received(
-            text=_text(given.get("text"), _string("sha256", given.get("sha256")), limit),
+            text=_text(given.get("text"), parts, _string("sha256", given.get("sha256")), limit),
             source=texts.pop("source") or "",
             channel=_channel(_string("channel", given.get("channel")) or defaults.get("channel")),
             captured_at=_instant(given.get("captured_at")),
@@ -117,12 +129,25 @@ def received_of(
         return error.fault
 
 
-def _text(value: Any, digest: str | None, limit: int) -> str:
+def part_name(column: str, number: int) -> str:
+    """The column that holds the part of this number (from 2) of a value too long for one cell."""
+    return f"{column} (suite {number})"
+
+
+def _parts(values: Mapping[str, Any], column: str) -> tuple[str, ...]:
+    """What follows the first cell of a text that was cut over several."""
+    found: list[str] = []
+    while isinstance(part := values.get(part_name(column, len(found) + 2)), str) and part:
+        found.append(unguarded(part))
+    return tuple(found)
+
+
+def _text(value: Any, parts: Sequence[str], digest: str | None, limit: int) -> str:
     if value is None:
         raise _FaultError("text", "texte absent")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _FaultError("text", "un texte est attendu")
-    content = str(value)
+    content = unguarded(str(value)) + "".join(parts) if parts else str(value)
     if any("\udc80" <= character <= "\udcff" for character in content):
         raise _FaultError("text", "octets invalides pour l'encodage du fichier")
     if digest is not None and _HEX.fullmatch(digest) and _is_utf8(content) and sha256_text(content) != digest:
@@ -148,7 +173,7 @@ def _string(field: str, value: Any) -> str | None:
         value = value.isoformat()
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _FaultError(field, "une chaîne de caractères est attendue")
-    content = unguarded(str(value)).strip()
+    content = str(value).strip()
     if not _is_utf8(content) or "\x00" in content:
         raise _FaultError(field, "caractères invalides")
     longest = _LONGEST.get(field)

@@ -12,7 +12,7 @@ from model.levels import level_of
 from service.workplace.schema import DECISIONS
 from service.workplace.times import aware
 
-Kind = Literal["first", "second", "adjudication", "golden", "withdrawal"]
+Kind = Literal["first", "second", "adjudication", "golden", "revision", "withdrawal"]
 Answer = Literal["confirmed", "corrected", "unsure", "withdrawn"]
 
 #: Why a person decided as they did, from a list so that it can be counted.
@@ -52,7 +52,7 @@ class Verdict:
 
     `verdict` is `confirmed`, `corrected` or `unsure`; the last has no stance, level nor indicators. `request` tells two
     sendings of one form apart from two decisions. `drawn_by` is how the text came to the person, `drawn_share` (0 to 1)
-    the share of that way at the time.
+    the share of that way at the time. `sent_by` is whose key gave it in the person's name, if another's.
     """
 
     kind: Kind = "first"
@@ -66,6 +66,7 @@ class Verdict:
     drawn_by: str = "queue"
     drawn_share: float | None = None
     request: str | None = None
+    sent_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Decided:
     drawn_share: float | None
     withdraws: str | None
     request: str | None
+    sent_by: str | None
 
 
 _COLUMNS: Final = tuple(DECISIONS.c[field.name] for field in fields(Decided))
@@ -125,12 +127,30 @@ def decision_of_request(connection: Connection, request: str) -> Decided | None:
 
 
 def standing(decisions: Sequence[Decided]) -> Decided | None:
-    """Which of a text's valid decisions says what holds: the last adjudication, else first reading, else second one."""
-    for kind in ("adjudication", "first", "second"):
-        for decided in reversed(decisions):
-            if decided.kind == kind:
-                return decided
-    return None
+    """Which of a text's valid decisions says what holds: the last adjudication, else first reading, else second one.
+
+    A revision holds where nobody has read the text blind or adjudicated it since: who filed it knew what was said before.
+    """
+    last: dict[str, Decided] = {decided.kind: decided for decided in decisions}
+    revision = last.get("revision")
+    if revision and all(revision.number > last[kind].number for kind in ("adjudication", "second") if kind in last):
+        return revision
+    return next((last[kind] for kind in ("adjudication", "first", "second", "revision") if kind in last), None)
+
+
+def first_kind(records: Sequence[Decided], person_id: str) -> Kind:
+    """What a reading made with the text's page open is: `first`, or `revision` where others' readings could be seen.
+
+    So it is once anybody read the text blind or adjudicated it, withdrawn or not, and where a reading of somebody else holds;
+    a person who corrects themselves before anybody else said anything makes a first reading again.
+    """
+    gone = {decided.withdraws for decided in records}
+    for decided in records:
+        if decided.kind in ("second", "adjudication"):
+            return "revision"
+        if decided.kind != "withdrawal" and decided.id not in gone and decided.user_id != person_id:
+            return "revision"
+    return "first"
 
 
 def check_verdict(verdict: Verdict, text: str) -> None:
@@ -162,8 +182,8 @@ def check_verdict(verdict: Verdict, text: str) -> None:
 
 
 def _check_words(verdict: Verdict) -> None:
-    if verdict.kind not in ("first", "second", "adjudication", "golden"):
-        raise ValueError(f"Lecture « {verdict.kind} » : first, second, adjudication ou golden est attendu.")
+    if verdict.kind not in ("first", "second", "adjudication", "golden", "revision"):
+        raise ValueError(f"Lecture « {verdict.kind} » : first, second, adjudication, golden ou revision est attendu.")
     if verdict.verdict not in ("confirmed", "corrected", "unsure"):
         raise ValueError(f"Réponse « {verdict.verdict} » : confirmed, corrected ou unsure est attendu.")
     if unknown := set(verdict.targets) - set(TARGET_IDS):

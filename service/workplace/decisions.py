@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from model.errors import VigieError
 from model.records import Prediction
-from service.database import serialise
 from service.workplace.claims import Taken, claim_of
 from service.workplace.decided import (
     REASONS,
@@ -20,6 +19,7 @@ from service.workplace.decided import (
     decision_of_request,
     decisions_of,
     find_decision,
+    first_kind,
     valid_decisions,
 )
 from service.workplace.people import Person
@@ -35,14 +35,17 @@ __all__ = [
     "ChangedError",
     "Decided",
     "DecisionError",
+    "DisputedError",
     "Mark",
     "Verdict",
     "check_verdict",
     "decide",
     "decisions_of",
     "find_decision",
+    "resettle",
     "valid_decisions",
     "withdraw",
+    "withdrawal_refused",
 ]
 
 #: Readings that two people may make of one text at the same time.
@@ -57,6 +60,10 @@ class ChangedError(DecisionError):
     """The text was decided, or a decision withdrawn, since the person opened it."""
 
 
+class DisputedError(ChangedError):
+    """Two readings of the text differ, or it was adjudicated: a reading of its own settles nothing."""
+
+
 def decide(
     engine: Engine,
     item_id: str,
@@ -65,16 +72,20 @@ def decide(
     said: Prediction | Mapping[str, Any] | None,
     *,
     last: int | None = None,
+    also: Callable[[Connection, str], None] | None = None,
 ) -> str:
     """Keep a verdict; returns the identifier of its record. Sent twice with one `request`, it is kept once.
 
     `said` is the prediction that the person saw (None where they read blind). `last` is the number of the text's last
-    record when the page was shown (0: none): where another was made since, nothing is kept.
+    record when the page was shown (0: none): where another was made since, nothing is kept. A first reading is kept as a
+    revision where the person could see others' (`first_kind`). `also` writes what goes with a new record, given its
+    identifier, in the same transaction.
 
     Raises:
         ValueError: the verdict cannot be kept (`check_verdict`).
         DecisionError: there is no such text, or the request was another text's or another person's.
         ChangedError: the text's records are not those that the person saw.
+        DisputedError: only an adjudication settles the text, or did.
         Taken: somebody else works on the text.
     """
     with engine.begin() as connection:
@@ -91,11 +102,16 @@ def decide(
         if last is not None and last != (before[-1].number if before else 0):
             raise ChangedError("Une décision a été prise ou retirée depuis que vous avez ouvert ce texte : relisez-la.")
         check_verdict(verdict, text)
-        id = _write(connection, item_id, person, _values(verdict, said))
-        _settle(connection, item_id)
+        if verdict.kind in ("first", "revision"):
+            _check_undisputed(connection, item_id, person, before)
+        kind = first_kind(before, person.id) if verdict.kind == "first" else verdict.kind
+        id = _write(connection, item_id, person, _values(verdict, said) | {"kind": kind})
+        resettle(connection, item_id)
         connection.execute(delete(CLAIMS).where(CLAIMS.c.item_id == item_id, CLAIMS.c.user_id == person.id))
+        if also is not None:
+            also(connection, id)
     if verdict.kind != "golden":
-        _tell_alike(engine, item_id, spread)
+        spread(engine, item_id)
     return id
 
 
@@ -105,19 +121,22 @@ def withdraw(engine: Engine, decision_id: str, person: Person, request: str | No
     Returns the identifier of the withdrawal.
 
     Raises:
-        DecisionError: there is no such decision, it is itself a withdrawal, or it is another person's (administrators may).
+        DecisionError: there is no such decision, it is itself a withdrawal, or the person may not (`withdrawal_refused`).
     """
     with engine.connect() as connection:
         decided = find_decision(connection, decision_id)
     if decided is None or decided.kind == "withdrawal":
         raise DecisionError("Cette décision n'existe pas.")
-    if decided.user_id != person.id and not person.may("administrator"):
-        raise DecisionError("Seule la personne qui a pris cette décision, ou l'administration, peut la retirer.")
     with engine.begin() as connection:
         _hold(connection, decided.item_id)
         done = select(DECISIONS.c.id).where(DECISIONS.c.withdraws == decision_id)
         if (known := connection.execute(done).scalar()) is not None:
             return str(known)
+        state = connection.execute(select(ITEMS.c.state).where(ITEMS.c.id == decided.item_id)).scalar_one()
+        if (refused := withdrawal_refused(decided, person, state)) is not None:
+            raise DecisionError(refused)
+        if state == "disputed" and decided.user_id != person.id and _read_by(connection, decided.item_id, person):
+            raise DecisionError("Votre lecture diffère de celle-ci : une autre personne arbitre, ou retire l'une des deux.")
         values: dict[str, Any] = {
             "kind": "withdrawal",
             "verdict": "withdrawn",
@@ -128,16 +147,42 @@ def withdraw(engine: Engine, decision_id: str, person: Person, request: str | No
             "request": request,
         }
         id = _write(connection, decided.item_id, person, values)
-        _settle(connection, decided.item_id)
-    _tell_alike(engine, decided.item_id, retract)
+        resettle(connection, decided.item_id)
+    retract(engine, decided.item_id)
     return id
 
 
-def _tell_alike(engine: Engine, item_id: str, tell: Callable[[Connection, str], object]) -> None:
-    """Say on near-duplicates that they resemble a decided text, or no more; apart, since it reads other texts."""
-    with engine.begin() as connection:
-        serialise(connection, "resembles")
-        tell(connection, item_id)
+def _read_by(connection: Connection, item_id: str, person: Person) -> bool:
+    where = (DECISIONS.c.item_id == item_id, DECISIONS.c.user_id == person.id, DECISIONS.c.kind.in_(("first", "second")), VALID)
+    return connection.execute(select(DECISIONS.c.id).where(*where).limit(1)).first() is not None
+
+
+def withdrawal_refused(decided: Decided, person: Person, state: str) -> str | None:
+    """Why a person may not take a decision back, in French; None where they may. `state` is that of the text.
+
+    Nobody takes back what they read blind once it counts, nor ends a dispute by giving way: somebody else adjudicates it. The
+    words are the same for a golden text and any other, so that nothing tells them apart.
+    """
+    if decided.user_id != person.id:
+        mine = "Seule la personne qui a pris cette décision, ou l'administration, peut la retirer."
+        return None if person.may("administrator") else mine
+    if decided.kind == "golden" or (decided.kind == "second" and state != "open"):
+        return "Une lecture à l'aveugle ne se retire plus une fois enregistrée : dites à l'administration ce qui ne va pas."
+    if decided.kind == "first" and state == "disputed":
+        return "Deux lectures de ce texte diffèrent : la vôtre reste, et une autre personne arbitre."
+    return None
+
+
+def _check_undisputed(connection: Connection, item_id: str, person: Person, before: list[Decided]) -> None:
+    if connection.execute(select(ITEMS.c.state).where(ITEMS.c.id == item_id)).scalar() == "disputed":
+        raise DisputedError("Deux lectures de ce texte diffèrent : il attend un arbitrage, et rien d'autre ne le règle.")
+    gone = {decided.withdraws for decided in before}
+    held = [decided for decided in before if decided.kind != "withdrawal" and decided.id not in gone]
+    judges = {decided.user_id for decided in held if decided.kind == "adjudication"}
+    readers = {decided.user_id for decided in held if decided.kind in ("first", "second")}
+    if judges and person.id not in judges and (person.id in readers or not person.may("administrator")):
+        told = "Ce texte a été arbitré : qui a arbitré, ou l'administration, peut y revenir. Commentez ce qui ne va pas."
+        raise DisputedError(told)
 
 
 def _hold(connection: Connection, item_id: str) -> str:
@@ -164,6 +209,7 @@ def _values(verdict: Verdict, said: Prediction | Mapping[str, Any] | None) -> di
         "drawn_by": verdict.drawn_by,
         "drawn_share": verdict.drawn_share,
         "request": verdict.request,
+        "sent_by": verdict.sent_by,
     }
 
 
@@ -173,8 +219,8 @@ def _write(connection: Connection, item_id: str, person: Person, values: Mapping
     return id
 
 
-def _settle(connection: Connection, item_id: str) -> None:
-    """Set what people say of the text, from the decisions that hold now."""
+def resettle(connection: Connection, item_id: str) -> None:
+    """Set what people say of a text, from the decisions that hold now and the readings that wait."""
     settled = settle(connection, item_id)
     holds = find_decision(connection, settled.decision_id) if settled.decision_id else None
     values: dict[str, Any] = {

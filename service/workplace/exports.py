@@ -4,23 +4,21 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import openpyxl
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from model.errors import BatchError
-from service.batch.outputs import XLSX_ROWS
 from service.workplace.columns import guarded
+from service.workplace.receptions import receptions_by_item
 from service.workplace.schema import DECISIONS, ITEMS, PREDICTIONS, USERS
 from service.workplace.times import aware
+from service.workplace.workbook import write_workbook
 
 _LOT: Final = 200
-_CELL: Final = 32_767
 #: Columns of an item that are exported as they are.
 _KEPT: Final = (
     "id",
@@ -30,6 +28,7 @@ _KEPT: Final = (
     "source",
     "channel",
     "theme",
+    "region",
     "author",
     "url",
     "captured_at",
@@ -52,9 +51,14 @@ _KEPT: Final = (
     "decided_by",
 )
 _PARENTS: Final = ("parent", "parent_sha256")
-#: Columns of a flat export; `signs` and `practices` are identifiers parted by commas, `prediction` and `decisions` JSON.
-COLUMNS: Final = (*_KEPT[:10], *_PARENTS, *_KEPT[10:], "signs", "practices", "prediction", "decisions")
-_DECISION: Final = (
+#: What is told of each further time that a text came.
+RECEPTION_FIELDS: Final = (
+    *("external_id", "source", "channel", "theme", "region", "author", "url", "captured_at", "received_at", "import_id"),
+)
+#: Columns of a flat export; `signs` and `practices` are identifiers parted by commas; `prediction`, `decisions` and
+#: `receptions` (the further times that a text came) are JSON.
+COLUMNS: Final = (*_KEPT[:11], *_PARENTS, *_KEPT[11:], "signs", "practices", "prediction", "decisions", "receptions")
+DECISION_FIELDS: Final = (
     "id",
     "made_at",
     "login",
@@ -74,7 +78,10 @@ _DECISION: Final = (
 )
 FORMATS: Final[Mapping[str, tuple[str, str]]] = {
     "csv": ("text/csv; charset=utf-8", "CSV (tableur, UTF-8)"),
-    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "XLSX (classeur : textes, décisions)"),
+    "xlsx": (
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "XLSX (classeur : textes, décisions, réceptions)",
+    ),
     "jsonl": ("application/x-ndjson", "JSONL (tout, une ligne par texte)"),
 }
 
@@ -118,7 +125,9 @@ def _lot(connection: Connection, last: str, conditions: Conditions) -> list[dict
         .limit(_LOT)
     )
     rows = list(connection.execute(wanted).mappings())
-    decisions = _decisions(connection, [row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    decisions = _decisions(connection, ids)
+    again = receptions_by_item(connection, ids) if ids else {}
     return [
         {
             **{name: _plain(row[name]) for name in _KEPT},
@@ -126,6 +135,7 @@ def _lot(connection: Connection, last: str, conditions: Conditions) -> list[dict
             "parent_sha256": row["parent_sha256"],
             "prediction": row["prediction"],
             "decisions": decisions.get(row["id"], []),
+            "receptions": [{name: _plain(one[name]) for name in RECEPTION_FIELDS} for one in again.get(row["id"], ())],
         }
         for row in rows
     ]
@@ -133,14 +143,14 @@ def _lot(connection: Connection, last: str, conditions: Conditions) -> list[dict
 
 def _decisions(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     wanted = (
-        select(DECISIONS.c.item_id, USERS.c.login, *(DECISIONS.c[name] for name in _DECISION if name != "login"))
+        select(DECISIONS.c.item_id, USERS.c.login, *(DECISIONS.c[name] for name in DECISION_FIELDS if name != "login"))
         .join(USERS, USERS.c.id == DECISIONS.c.user_id)
         .where(DECISIONS.c.item_id.in_(ids))
         .order_by(DECISIONS.c.number)
     )
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in connection.execute(wanted).mappings() if ids else ():
-        found[row["item_id"]].append({name: _plain(row[name]) for name in _DECISION})
+        found[row["item_id"]].append({name: _plain(row[name]) for name in DECISION_FIELDS})
     return found
 
 
@@ -156,6 +166,7 @@ def flat(row: Mapping[str, Any]) -> list[Any]:
         "practices": ", ".join(dict.fromkeys(practice["id"] for practice in prediction.get("practices", ()))),
         "prediction": _json(row["prediction"]) if row["prediction"] else None,
         "decisions": _json(row["decisions"]) if row["decisions"] else None,
+        "receptions": _json(row["receptions"]) if row["receptions"] else None,
     }
     return [more[name] if name in more else row[name] for name in COLUMNS]
 
@@ -197,64 +208,44 @@ def stream(engine: Engine, kind: str, conditions: Conditions = ()) -> Iterator[b
     Raises:
         BatchError: another format.
     """
+    return pieces_of(everything(engine, conditions), kind)
+
+
+def pieces_of(rows: Iterator[dict[str, Any]], kind: str) -> Iterator[bytes]:
+    """Rows of `everything` as `csv` or `jsonl`, piece by piece.
+
+    Raises:
+        BatchError: another format.
+    """
     if kind not in ("csv", "jsonl"):
         raise BatchError(f"Format « {kind} » : csv, jsonl ou xlsx est attendu.")
-    rows = everything(engine, conditions)
     return jsonl(rows) if kind == "jsonl" else csv_lines(COLUMNS, map(flat, rows))
 
 
-class _Sheets:
-    """Sheets of one kind of rows: a new one is begun where the format allows no more rows in the last."""
-
-    def __init__(self, book: Any, title: str, header: Sequence[str]) -> None:
-        self._book, self._title, self._header = book, title, list(header)
-        self._rows, self._number = 0, 0
-        self._begin()
-
-    def _begin(self) -> None:
-        self._number += 1
-        self._rows = 0
-        self._sheet = self._book.create_sheet(self._title if self._number == 1 else f"{self._title} {self._number}")
-        self._sheet.append(self._header)
-
-    def append(self, cells: Sequence[Any]) -> None:
-        if self._rows == XLSX_ROWS:
-            self._begin()
-        self._rows += 1
-        self._sheet.append([_short(value) for value in cells])
+def watched(rows: Iterator[dict[str, Any]], told: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+    """The same rows; `told` hears of every two hundredth, and at the end, how many went by."""
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        yield row
+        if count % _LOT == 0:
+            told(count)
+    told(count)
 
 
-def _short(value: Any) -> Any:
-    """What a workbook can hold: no forbidden characters, at most 32 767 of them, formulas guarded."""
-    return ILLEGAL_CHARACTERS_RE.sub("", guarded(value))[:_CELL] if isinstance(value, str) else value
-
-
-def write_workbook(engine: Engine, path: Path, conditions: Conditions = ()) -> None:
-    """Everything as a workbook, row by row: texts on the first sheet, decisions on another."""
-    book = openpyxl.Workbook(write_only=True)
-    kept = [at for at, name in enumerate(COLUMNS) if name not in ("prediction", "decisions")]
-    texts = _Sheets(book, "textes", [COLUMNS[at] for at in kept])
-    decided = _Sheets(book, "décisions", ("item_id", *_DECISION))
-    for row in everything(engine, conditions):
-        cells = flat(row)
-        texts.append([cells[at] for at in kept])
-        for decision in row["decisions"]:
-            values = (_json(value) if isinstance(value, list | dict) else value for value in decision.values())
-            decided.append([row["id"], *values])
-    book.save(path)
-
-
-def write(engine: Engine, kind: str, path: Path, conditions: Conditions = ()) -> None:
-    """Everything into a file of this format.
+def write(
+    engine: Engine, kind: str, path: Path, conditions: Conditions = (), told: Callable[[int], None] = lambda _: None
+) -> None:
+    """Everything into a file of this format; `told` hears how many texts were read so far.
 
     Raises:
         BatchError: the format is not known, or nothing can be written there.
     """
     try:
+        rows = watched(everything(engine, conditions), told)
         if kind == "xlsx":
-            write_workbook(engine, path, conditions)
+            write_workbook(rows, path)
             return
-        pieces = stream(engine, kind, conditions)
+        pieces = pieces_of(rows, kind)
         with path.open("wb") as target:
             target.writelines(pieces)
     except OSError as error:

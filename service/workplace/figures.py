@@ -25,10 +25,16 @@ _LONGEST: Final = 46
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A line of a bar plot: its name and a value for each series, none negative."""
+    """A line of a bar plot: its name and a value for each series, none negative; `labels` say them otherwise than as numbers."""
 
     name: str
     values: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The values as they are written beside the bars."""
+        return self.labels or tuple(number(value) for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,9 @@ def bars(id: str, title: str, rows: Sequence[Bar], series: Sequence[str]) -> Mar
             top = y + 18 + place * (_BAR + 3)
             length = (WIDTH - _VALUE) * value / most
             body.append(_shape("rect", class_=f"s{place}", x=0, y=top, width=max(length, 1.0), height=_BAR))
-            body.append(_text(max(length, 1.0) + 5, top + 11, number(value), "value"))
+            body.append(_text(max(length, 1.0) + 5, top + 11, row.said[place], "value"))
         y += _ROW + (len(row.values) - 1) * (_BAR + 3)
-    said = " ; ".join(f"{row.name} : {', '.join(number(value) for value in row.values)}" for row in rows)
+    said = " ; ".join(f"{row.name} : {', '.join(row.said)}" for row in rows)
     return _svg(id, title, f"{' et '.join(series)}. {said or 'Rien à montrer.'}.", y + 4, body)
 
 

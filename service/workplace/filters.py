@@ -53,6 +53,7 @@ class Filter:
     canal: str = ""
     source: str = ""
     auteur: str = ""
+    region: str = ""
     dates: str = "recu"
     depuis: str = ""
     jusqua: str = ""
@@ -148,6 +149,7 @@ def conditions(wanted: Filter, person: Person, dialect: Dialect) -> list[ColumnE
         (items.channel, wanted.canal),
         (items.source, wanted.source),
         (items.author, wanted.auteur),
+        (items.region, wanted.region),
     ):
         if value:
             found.append(column == value)
@@ -192,3 +194,7 @@ def free_of_claims(person: Person | None = None) -> ColumnElement[bool]:
     if person is not None:
         held.append(CLAIMS.c.user_id != person.id)
     return ~exists(select(CLAIMS.c.item_id).where(*held))
+
+
+#: The name that exports know it by.
+Filters = Filter

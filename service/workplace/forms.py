@@ -5,14 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from model.labels import INDICATOR_IDS, INDICATOR_NAMES, STANCE_IDS, TARGET_IDS
+from model.labels import INDICATOR_IDS, INDICATOR_NAMES, STANCE_IDS, STANCES, TARGET_IDS, TARGETS
 from model.levels import level_of
 from model.records import Prediction
-from service.workplace.decided import Kind, Mark, Verdict
+from service.workplace.decided import NOTE_LONGEST, REASON_NAMES, Kind, Mark, Verdict
 from service.workplace.private import Shown, shown
 
 _MOST_PASSAGES: Final = 200
 _LONGEST_QUOTES: Final = 20_000
+_LONGEST_NUMBER: Final = 18
+_NAMES: Final = {label.id: label.name for label in (*STANCES, *TARGETS)}
 
 
 class Sent(Protocol):
@@ -131,10 +133,37 @@ def read_verdict(
     stance = _last(form, "stance")
     if stance not in STANCE_IDS:
         raise ValueError("Dites d'abord ce que fait l'auteur : promeut, met en garde ou neutre.")
+    _check_sent(form)
     marks = tuple(sorted(chosen_marks(form, text)))
     targets = tuple(target for target in TARGET_IDS if target in form.getlist("target"))
     level = level_of(stance, {mark.label for mark in marks}, targets).value
     return Verdict(verdict="corrected", stance=stance, level=level, targets=targets, indicators=marks, **common)
+
+
+def _check_sent(form: Sent) -> None:
+    passages, targets = form.getlist("passage"), form.getlist("target")
+    if len(passages) > _MOST_PASSAGES:
+        raise ValueError(f"{len(passages)} passages (champ « passage ») : {_MOST_PASSAGES} au plus sont attendus.")
+    for value in passages:
+        if _mark_of(value) is None:
+            raise ValueError(
+                f"Passage « {str(value)[:60]} » (champ « passage ») : « signe:début:fin » est attendu, d'un signe connu."
+            )
+    for value in targets:
+        if value not in TARGET_IDS:
+            raise ValueError(f"« {str(value)[:60]} » (champ « target ») : un de ceux-ci est attendu : {', '.join(TARGET_IDS)}.")
+
+
+def last_seen(form: Sent) -> int:
+    """The number of the text's last record when the form was shown: the guard against a decision that nobody saw.
+
+    Raises:
+        ValueError: the form does not say it.
+    """
+    value = _last(form, "last")
+    if not (value.isdecimal() and value.isascii() and len(value) < _LONGEST_NUMBER):
+        raise ValueError("Le formulaire ne dit pas quel était l'état du texte (champ « last ») : vérifiez-le et enregistrez.")
+    return int(value)
 
 
 def _last(form: Sent, name: str) -> str:
@@ -152,10 +181,15 @@ def ticked_marks(form: Sent) -> set[Mark]:
     """The passages that were ticked; what is not one is left aside."""
     found: set[Mark] = set()
     for value in form.getlist("passage")[:_MOST_PASSAGES]:
-        label, start, end = (*str(value).split(":"), "", "")[:3]
-        if label in INDICATOR_IDS and start.isdecimal() and end.isdecimal() and len(start + end) < 20:
-            found.add(Mark(int(start), int(end), label))
+        if (mark := _mark_of(value)) is not None:
+            found.add(mark)
     return found
+
+
+def _mark_of(value: object) -> Mark | None:
+    label, start, end, *more = (*str(value).split(":"), "", "")
+    fits = label in INDICATOR_IDS and start.isdecimal() and end.isdecimal() and len(start + end) < _LONGEST_NUMBER
+    return Mark(int(start), int(end), label) if fits and not any(more) else None
 
 
 def chosen_marks(form: Sent, text: str) -> set[Mark]:
@@ -182,12 +216,12 @@ def _located(text: str, quote: str, label: str) -> Mark:
     return Mark(start, start + len(quote), label)
 
 
-def again(form: Sent, text: str, before: Form, prediction: Prediction | None, error: str) -> Form:
+def again(form: Sent, text: str, before: Form, prediction: Prediction | None, error: str, *, masked: bool = False) -> Form:
     """The form as it was sent, to be shown again with what is wrong; a new token, since nothing was kept."""
     ticked = {mark for mark in ticked_marks(form) if mark.start < mark.end <= len(text)}
     return Form(
         kind=before.kind,
-        passages=passages_of(text, proposed(prediction), ticked, prediction),
+        passages=passages_of(text, proposed(prediction), ticked, prediction, masked=masked),
         stance=_last(form, "stance"),
         targets=tuple(target for target in TARGET_IDS if target in form.getlist("target")),
         quotes=sent_quotes(form),
@@ -199,4 +233,52 @@ def again(form: Sent, text: str, before: Form, prediction: Prediction | None, er
         queue=before.queue,
         drawn=before.drawn,
         error=error,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a form that could not be kept says, for people to read, and its fields, to be sent again."""
+
+    answer: str
+    stance: str
+    targets: tuple[str, ...]
+    extracts: tuple[tuple[str, str], ...]
+    reason: str
+    note: str
+    fields: tuple[tuple[str, str], ...]
+
+    def summary(self) -> str:
+        """All of it as a comment can hold it."""
+        lines = [self.answer]
+        if self.stance:
+            lines.append(f"Position de l'auteur : {self.stance}.")
+        lines += [f"{name.capitalize()} : « {extract} »" for name, extract in self.extracts]
+        lines += [f"Visé : {', '.join(self.targets)}."] if self.targets else []
+        lines += [f"Raison : {self.reason}."] if self.reason else []
+        return "\n".join([*lines, *([self.note] if self.note else [])])[:NOTE_LONGEST].strip()
+
+
+_ANSWERS: Final = {
+    "confirm": "Proposition du modèle confirmée.",
+    "correct": "Lecture saisie.",
+    "unsure": "« Je ne sais pas ».",
+}
+_AGAIN: Final = ("passage", "target", "stance", "reason", "note", "said", "last", "file", "drawn", "action")
+
+
+def typed(form: Sent, text: str) -> Typed:
+    """What a form that was sent says, passages by their words."""
+    marks = sorted(mark for mark in ticked_marks(form) if mark.start < mark.end <= len(text))
+    extracts = [(INDICATOR_NAMES[mark.label], text[mark.start : mark.end]) for mark in marks]
+    extracts += [(INDICATOR_NAMES[label], quote.strip()) for label, quote in sent_quotes(form)]
+    sent = [(name, str(value)) for name in _AGAIN for value in form.getlist(name)[:_MOST_PASSAGES]]
+    return Typed(
+        _ANSWERS.get(_last(form, "action"), ""),
+        _NAMES.get(_last(form, "stance"), ""),
+        tuple(_NAMES[target] for target in TARGET_IDS if target in form.getlist("target")),
+        tuple(extracts),
+        REASON_NAMES.get(_last(form, "reason"), ""),
+        _last(form, "note").replace("\r\n", "\n")[:NOTE_LONGEST],
+        (*sent, *((f"quote_{label}", quote) for label, quote in sent_quotes(form))),
     )

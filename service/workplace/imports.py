@@ -4,11 +4,9 @@ Whoever holds the lock of a file reads it. The lock dies with its process: the n
 last that was kept, so that nothing is lost and nothing is kept twice.
 """
 
-import asyncio
 import hashlib
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,12 +19,13 @@ from model.errors import BatchError, VigieError
 from model.text import MAX_CHARACTERS
 from service.settings import Settings
 from service.state import State
+from service.workplace.background import keep_running
 from service.workplace.columns import Fault, received_of, recognised
 from service.workplace.items import Received, add_items, new_id
 from service.workplace.leases import file_lease
 from service.workplace.schema import IMPORT_ERRORS, IMPORTS
-from service.workplace.similar import index_all
-from service.workplace.tables import TEXT, Limits, Record, columns_of, copy_bounded, kind_of, read_records
+from service.workplace.similar import index_signed, signatures_of
+from service.workplace.tables import TEXT, Limits, Record, columns_of, copy_bounded, kind_of, read_records, which_sheets
 from service.workplace.times import now
 
 _LOG: Final = logging.getLogger("vigie")
@@ -34,6 +33,8 @@ LOT: Final = 500
 #: Errors of one import that are kept; more are only counted.
 MOST_ERRORS: Final = 100_000
 _PAUSE: Final = 0.5
+#: Columns that only an export of Vigie has, none of them ever empty.
+_OURS: Final = frozenset({"text", "sha256", "received_at", "seen", "at_risk", "hesitates", "doubt", "contradicts"})
 #: States in which there is nothing more to do.
 OVER: Final = ("done", "failed", "stopped")
 _UNDER_WAY: Final = ("waiting", "running")
@@ -84,7 +85,11 @@ def begin(engine: Engine, settings: Settings, wanted: Wanted, ending: str, conte
         columns = dict(wanted.columns) if wanted.columns is not None else recognised(found)
         with path.open("rb") as source:
             digest = hashlib.file_digest(source, "sha256").hexdigest()
-        options = {"file": path.name, "columns": columns, "found": found[:200], "defaults": dict(wanted.defaults or {})}
+        sheets = which_sheets(path, limits_of(settings))
+        options = {
+            **{"file": path.name, "columns": columns, "found": found[:200], "defaults": dict(wanted.defaults or {})},
+            **{"sheets": sheets.read, "sheets_left": sheets.left},
+        }
         values = {
             "id": id,
             "name": wanted.name[:200],
@@ -225,12 +230,15 @@ def _keep(engine: Engine, row: RowMapping, lot: list[Record], limit: int) -> boo
     columns, defaults = row["options"]["columns"], row["options"]["defaults"]
     good: list[Received] = []
     faults: list[dict[str, Any]] = []
+    ours = is_export(row["options"]["file"], row["options"]["found"])
     for record in lot:
-        read = received_of(record, columns, defaults, limit)
+        read = received_of(record, columns, defaults, limit, exported=ours)
         if isinstance(read, Received):
             good.append(read)
         else:
             faults.append(_error(row["id"], record, columns, read))
+    # What takes long is done before the transaction, while others write.
+    signatures = signatures_of({str(place): received.text for place, received in enumerate(good)})
     with engine.begin() as connection:
         counted = IMPORTS.c.id == row["id"], IMPORTS.c.state == "running"
         # First, so that whoever stops the import waits for this lot, or this lot for them.
@@ -238,9 +246,8 @@ def _keep(engine: Engine, row: RowMapping, lot: list[Record], limit: int) -> boo
         if not held:
             return False
         added = add_items(connection, good, row["id"]) if good else []
-        new = {one.id: received.text for one, received in zip(added, good, strict=True) if one.new}
-        if new:
-            index_all(connection, new)
+        new = {one.id: signatures[str(place)] for place, one in enumerate(added) if one.new}
+        index_signed(connection, new)
         kept = connection.execute(select(IMPORTS.c.errors).where(IMPORTS.c.id == row["id"])).scalar_one()
         if faults[: MOST_ERRORS - kept] and kept < MOST_ERRORS:
             connection.execute(IMPORT_ERRORS.insert(), faults[: MOST_ERRORS - kept])
@@ -251,6 +258,11 @@ def _keep(engine: Engine, row: RowMapping, lot: list[Record], limit: int) -> boo
         }
         connection.execute(update(IMPORTS).where(*counted).values(**values))
     return True
+
+
+def is_export(file: str, found: Sequence[str]) -> bool:
+    """Whether a file, by its name and columns, is one that Vigie wrote for a spreadsheet."""
+    return kind_of(Path(file)) in ("csv", "xlsx") and set(found) >= _OURS
 
 
 def _error(id: str, record: Record, columns: Mapping[str, str], fault: Fault) -> dict[str, Any]:
@@ -287,21 +299,4 @@ def run_waiting(engine: Engine, settings: Settings, stopping: Callable[[], bool]
 
 async def keep_importing(state: State) -> None:
     """Read what is to be imported until cancelled; a lot under way is finished first."""
-    stop = threading.Event()
-    while True:
-        work = asyncio.create_task(asyncio.to_thread(_look, state, stop))
-        try:
-            await asyncio.shield(work)
-            await asyncio.sleep(_PAUSE)
-        except asyncio.CancelledError:
-            stop.set()
-            await work
-            raise
-
-
-def _look(state: State, stop: threading.Event) -> None:
-    try:
-        run_waiting(state.engine, state.settings, lambda: stop.is_set() or state.draining.is_set())
-    except Exception as error:
-        # Whatever happens, the next look is tried.
-        _LOG.error("Les imports sont remis à plus tard (%s).", type(error).__name__)
+    await keep_running(state, run_waiting, _PAUSE, "Les imports sont")

@@ -1,6 +1,7 @@
-"""The texts to examine: each is kept once, and counted each time it is received."""
+"""The texts to examine: each is kept once, and each further time that it is received is kept beside it."""
 
 import secrets
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from model.text import words_of
 from service.database import sha256_text
+from service.workplace.receptions import keep_receptions, row_of
 from service.workplace.said import contradicts, doubt_of, keep_prediction, keep_predictions, newest_prediction
 from service.workplace.schema import ITEMS
 from service.workplace.times import aware, now
@@ -50,6 +52,7 @@ class Received:
     captured_at: datetime | None = None
     parent_sha256: str | None = None
     parent: str | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Item:
     source: str
     channel: str | None
     theme: str | None
+    region: str | None
     author: str | None
     url: str | None
     captured_at: datetime | None
@@ -102,13 +106,34 @@ class Item:
 _COLUMNS: Final = tuple(field.name for field in fields(Item))
 
 
+class _Clock:
+    """Numbers that only grow within a process: milliseconds, then a count of those given in the same one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = (0, 0)
+
+    def tick(self) -> tuple[int, int]:
+        with self._lock:
+            instant, count = self._last
+            at = max(time.time_ns() // 1_000_000, instant)
+            count = count + 1 if at == instant else 0
+            self._last = (at + count // _IN_ONE, count % _IN_ONE)
+            return self._last
+
+
+_IN_ONE: Final = 1 << 16
+_CLOCK: Final = _Clock()
+
+
 def new_id() -> str:
-    """An identifier of 28 hexadecimal digits, later ones greater: what arrives together is stored together."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
+    """An identifier of 28 hexadecimal digits: of two made in one process, the later is the greater."""
+    instant, count = _CLOCK.tick()
+    return f"{instant:012x}{count:04x}{secrets.token_hex(6)}"
 
 
 def add_item(connection: Connection, received: Received, import_id: str | None = None) -> Added:
-    """Keep a text; one whose sha256 is known is only counted once more (`seen`)."""
+    """Keep a text; of one whose sha256 is known, what its source says this time is kept too (`seen`, `receptions`)."""
     return add_items(connection, [received], import_id)[0]
 
 
@@ -131,11 +156,14 @@ def add_items(connection: Connection, received: Sequence[Received], import_id: s
         new = set()
     added = []
     again: dict[str, int] = {}
-    for digest in digests:
+    rows = []
+    for digest, one in zip(digests, received, strict=True):
         added.append(Added(known[digest], digest in new))
         if digest not in new:
             again[known[digest]] = again.get(known[digest], 0) + 1
+            rows.append(row_of(known[digest], one, import_id))
         new.discard(digest)
+    keep_receptions(connection, rows)
     # One order for all, so that two imports at once never wait for each other.
     for id in sorted(again):
         connection.execute(update(ITEMS).where(ITEMS.c.id == id).values(seen=ITEMS.c.seen + again[id]))
@@ -160,6 +188,7 @@ def _insert(connection: Connection, fresh: Mapping[str, Received], import_id: st
             "source": one.source,
             "channel": one.channel,
             "theme": one.theme,
+            "region": one.region,
             "author": one.author,
             "url": one.url,
             "captured_at": one.captured_at,
@@ -174,9 +203,10 @@ def _insert(connection: Connection, fresh: Mapping[str, Received], import_id: st
             "state": "new",
             "contradicts": False,
         }
-        for digest, one in sorted(fresh.items())
+        for digest, one in fresh.items()
     ]
-    connection.execute(_insert_new(connection, ITEMS, ITEMS.c.sha256), rows)
+    # Identifiers follow the order given; the rows are written in one order for all, so that no import waits for another's.
+    connection.execute(_insert_new(connection, ITEMS, ITEMS.c.sha256), sorted(rows, key=lambda row: row["sha256"]))
     return {row["sha256"]: row["id"] for row in rows}
 
 

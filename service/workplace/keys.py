@@ -14,14 +14,14 @@ from service.workplace.schema import API_KEYS, USERS
 from service.workplace.sessions import hash_token
 from service.workplace.times import aware, now
 
-Scope = Literal["predict", "import", "export", "review", "admin"]
+Scope = Literal["predict", "import", "export", "review", "speak"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 SCOPE_NAMES: Final[dict[Scope, str]] = {
     "predict": "analyser des textes",
     "import": "importer des textes",
     "export": "exporter textes et décisions",
-    "review": "décider",
-    "admin": "administrer",
+    "review": "décider et corriger (Label Studio, corrections)",
+    "speak": "décider au nom d'autres personnes (Label Studio)",
 }
 #: The role that a scope asks of the key's owner, or of who is signed in.
 ROLE_OF: Final[dict[Scope, Role]] = {
@@ -29,7 +29,7 @@ ROLE_OF: Final[dict[Scope, Role]] = {
     "import": "analyst",
     "export": "administrator",
     "review": "analyst",
-    "admin": "administrator",
+    "speak": "administrator",
 }
 
 _PREFIX: Final = "vigie_"

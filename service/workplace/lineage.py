@@ -8,6 +8,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from service.workplace.decided import VALID
+from service.workplace.people import Person
+from service.workplace.reading import hidden_from
 from service.workplace.schema import DECISIONS, TRAINING_DECISIONS, TRAININGS, USERS
 from service.workplace.times import aware
 
@@ -51,8 +53,13 @@ def count_learned(connection: Connection, artefact: str) -> int:
     return int(connection.execute(query.where(TRAININGS.c.challenger == artefact)).scalar_one())
 
 
-def decisions_of_model(connection: Connection, artefact: str, before: int | None = None, limit: int = PAGE) -> Sequence[Learned]:
-    """The decisions that trained a model, newest first; `before` is the number of the last one of the page above."""
+def decisions_of_model(
+    connection: Connection, artefact: str, before: int | None = None, limit: int = PAGE, person: Person | None = None
+) -> Sequence[Learned]:
+    """The decisions that trained a model, newest first; `before` is the number of the last one of the page above.
+
+    `person`: without those on texts that are blind for this person.
+    """
     query = (
         select(
             *(DECISIONS.c[name] for name in ("number", "id", "item_id", "made_at", "kind", "stance", "level")),
@@ -66,6 +73,8 @@ def decisions_of_model(connection: Connection, artefact: str, before: int | None
     )
     if before is not None:
         query = query.where(DECISIONS.c.number < before)
+    if person is not None:
+        query = query.where(DECISIONS.c.item_id.not_in(hidden_from(person)))
     rows = connection.execute(query).mappings()
     return [Learned(**(dict(row) | {"made_at": aware(row["made_at"]), "holds": bool(row["holds"])})) for row in rows]
 

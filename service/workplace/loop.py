@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, RowMapping, select, update
@@ -32,6 +33,8 @@ KIND_NAMES: Final = {"promotion": "mise en service", "override": "mise en servic
 REASON_LEAST: Final = 10
 REASON_LONGEST: Final = 2000
 _AT_ONCE: Final = 500
+#: A change is made within this time of its record, or its process died.
+_UNDONE: Final = timedelta(minutes=2)
 
 
 class LoopError(VigieError):
@@ -151,6 +154,7 @@ def open_training(engine: Engine, values: Mapping[str, Any]) -> None:
 
 def refresh(engine: Engine, settings: Settings) -> None:
     """Say of a training whose process is gone that it failed; to be called before the state is shown."""
+    _forget_undone(engine, settings)
     with engine.connect() as connection:
         ids = connection.execute(select(TRAININGS.c.id).where(TRAININGS.c.state.in_(ACTIVE))).scalars().all()
     for id in ids:
@@ -226,8 +230,14 @@ def promote(engine: Engine, settings: Settings, id: str, person: Person, reason:
     if not training.passes and len(written) < REASON_LEAST:
         raise LoopError(f"La barrière est fermée : écrivez pourquoi vous passez outre ({REASON_LEAST} caractères au moins).")
     kind = "promotion" if training.passes else "override"
-    before = promotion.promote(root, training.challenger)
-    return _record(engine, training.challenger, before, kind, written, person)
+    # Recorded first, so that no model ever serves without the name of who put it there; a switch that fails takes it back.
+    made = _record(engine, training.challenger, serving, kind, written, person)
+    try:
+        promotion.promote(root, training.challenger)
+    except BaseException:
+        _forget(engine, made.number)
+        raise
+    return made
 
 
 def roll_back(engine: Engine, settings: Settings, person: Person, reason: str) -> Promotion:
@@ -239,9 +249,31 @@ def roll_back(engine: Engine, settings: Settings, person: Person, reason: str) -
     """
     if not person.may("administrator"):
         raise LoopError("Revenir au modèle d'avant demande le rôle d'administration.")
-    written = _reason(reason)
-    left, back = promotion.rollback(settings.model_dir)
-    return _record(engine, back, left, "rollback", written, person)
+    root, written = settings.model_dir, _reason(reason)
+    # Recorded first, as a promotion is.
+    made = _record(engine, _before(root) or "", current_name(root), "rollback", written, person)
+    try:
+        left, back = promotion.rollback(root)
+    except BaseException:
+        _forget(engine, made.number)
+        raise
+    # Somebody may have changed the model between the record and the switch.
+    with engine.begin() as connection:
+        told = {"artefact": back, "previous": left}
+        connection.execute(update(PROMOTIONS).where(PROMOTIONS.c.number == made.number).values(**told))
+    return replace(made, artefact=back, previous=left)
+
+
+def _before(root: Path) -> str | None:
+    """The model that going back would take, if any, as `model.promotion` finds it."""
+    names: list[str] = []
+    changes = [(change.name, change.verb == "rollback") for change in promotion.history(root)]
+    for name, back in [*changes, (current_name(root), False)]:
+        while back and name in names and names[-1] != name:
+            names.pop()
+        if not names or names[-1] != name:
+            names.append(name)
+    return names[-2] if len(names) > 1 else None
 
 
 def _reason(reason: str) -> str:
@@ -256,6 +288,27 @@ def _record(engine: Engine, artefact: str, previous: str | None, kind: str, reas
     with engine.begin() as connection:
         made = connection.execute(PROMOTIONS.insert().values(**values, user_id=person.id).returning(PROMOTIONS.c.number))
         return Promotion(number=made.scalar_one(), by=person.name, **values)  # type: ignore[arg-type]
+
+
+def _forget(engine: Engine, number: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(PROMOTIONS.delete().where(PROMOTIONS.c.number == number))
+
+
+def _forget_undone(engine: Engine, settings: Settings) -> None:
+    """Take back the record of a change that its process did not live to make: nothing was switched since."""
+    newest = list_promotions(engine, 1)
+    if not newest or now() - newest[0].made_at < _UNDONE:
+        return
+    made = newest[0]
+    try:
+        serving = current_name(settings.model_dir)
+    except ArtefactError:
+        return
+    at = (made.made_at - _UNDONE).isoformat()
+    switched = any(change.name == made.artefact and change.at >= at for change in promotion.history(settings.model_dir))
+    if serving != made.artefact and not switched:
+        _forget(engine, made.number)
 
 
 def list_promotions(engine: Engine, limit: int = 50) -> list[Promotion]:

@@ -6,25 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, and_, case, exists, func, literal_column, select
+from sqlalchemy import Column, Connection, Table, and_, case, func, literal_column, select
 
 from model.labels import CHANNELS, INDICATORS, LEVELS
 from model.tables import load_tables
+from service.workplace.cohorts import Sample, sample
 from service.workplace.decided import VALID
-from service.workplace.estimates import Estimate, share
 from service.workplace.said import FLAGGED
-from service.workplace.sampling import reached
-from service.workplace.schema import (
-    CLAIMS,
-    DECISIONS,
-    ITEM_PRACTICES,
-    ITEM_SIGNS,
-    ITEMS,
-    READINGS,
-    TRAINING_DECISIONS,
-    TRAININGS,
-    USERS,
-)
+from service.workplace.schema import CLAIMS, DECISIONS, ITEM_PRACTICES, ITEM_SIGNS, ITEMS, READINGS, USERS
 from service.workplace.times import now
 
 _WEEKS: Final = 26
@@ -63,24 +52,6 @@ class LevelCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """What the random sample says: `texts` in it, of which `decided`, `unsure`, still `waiting`, `learned` from by the model.
-
-    `precision`: share of the flagged texts that people flag too; `prevalence`: share of all texts that people flag;
-    `recall`: share of what people flag that the model flags.
-    """
-
-    texts: int
-    decided: int
-    unsure: int
-    waiting: int
-    learned: int
-    precision: Estimate
-    prevalence: Estimate
-    recall: Estimate
-
-
-@dataclass(frozen=True, slots=True)
 class Load:
     """What a person has done and has begun: decisions in the last 7 and 30 days, texts theirs now, blind readings begun."""
 
@@ -107,6 +78,11 @@ class Overview:
     channels: Sequence[Count]
     sample: Sample
     load: Sequence[Load]
+
+
+def has_more_than(connection: Connection, texts: int) -> bool:
+    """Whether a database holds more than so many texts, without counting them all."""
+    return connection.execute(select(ITEMS.c.id).order_by(ITEMS.c.id).offset(texts).limit(1)).first() is not None
 
 
 def count_all(connection: Connection) -> Overview:
@@ -194,35 +170,6 @@ def _practices(connection: Connection) -> list[Count]:
     rows = connection.execute(query.order_by(number.desc(), ITEM_PRACTICES.c.practice).limit(_MOST_PRACTICES)).all()
     names = {practice.id: practice.name for practice in load_tables().practices} if rows else {}
     return [Count(row.practice, names.get(row.practice, row.practice), row.texts) for row in rows]
-
-
-def sample(connection: Connection) -> Sample:
-    """What is estimated on the random sample: all analysed texts up to the furthest one that the walk by chance reached.
-
-    Texts whose decision the serving model learned from are left out: it would be measured on what it was told.
-    """
-    furthest = reached(connection)
-    inside = and_(ITEMS.c.sha256 <= (furthest or ""), ITEMS.c.status == "ok")
-    learned_from = (
-        select(DECISIONS.c.item_id)
-        .join(TRAINING_DECISIONS, TRAINING_DECISIONS.c.decision_id == DECISIONS.c.id)
-        .join(TRAININGS, TRAININGS.c.id == TRAINING_DECISIONS.c.training_id)
-        .where(DECISIONS.c.item_id == ITEMS.c.id, TRAININGS.c.challenger == ITEMS.c.model_version)
-    )
-    learned = int(connection.execute(select(func.count()).where(inside, exists(learned_from))).scalar_one())
-    columns = (ITEMS.c.state, ITEMS.c.level, ITEMS.c.decided_level)
-    rows = connection.execute(select(*columns, func.count()).where(inside, ~exists(learned_from)).group_by(*columns)).all()
-    tally: dict[tuple[bool, bool], int] = defaultdict(int)
-    for _, level, held, number in rows:
-        if held is not None:
-            tally[(level or 0) >= FLAGGED, held >= FLAGGED] += number
-    decided = sum(tally.values())
-    both, flagged, true = tally[True, True], tally[True, True] + tally[True, False], tally[True, True] + tally[False, True]
-    unsure = sum(number for state, _, held, number in rows if state == "unsure" and held is None)
-    texts = sum(number for *_, number in rows) + learned
-    waiting = texts - learned - decided - unsure
-    rates = share(both, flagged), share(true, decided), share(both, true)
-    return Sample(texts, decided, unsure, waiting, learned, *rates)
 
 
 def _load(connection: Connection) -> list[Load]:

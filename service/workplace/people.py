@@ -34,12 +34,13 @@ class AccountError(VigieError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who has an account."""
+    """Someone who has an account; `masks`: personal data is hidden on the pages that they open."""
 
     id: str
     login: str
     name: str
     role: Role
+    masks: bool = False
 
     def may(self, role: Role) -> bool:
         """Whether this person's role includes another."""
@@ -69,7 +70,7 @@ def as_role(value: str) -> Role:
 
 def person_of(row: RowMapping) -> Person:
     """The person of a row of the table of users."""
-    return Person(row["id"], row["login"], row["name"], as_role(row["role"]))
+    return Person(row["id"], row["login"], row["name"], as_role(row["role"]), bool(row["masks"]))
 
 
 def normal_login(login: str) -> str:
@@ -234,6 +235,12 @@ def disable(engine: Engine, person_id: str) -> None:
         connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == person_id))
         live = (API_KEYS.c.user_id == person_id) & API_KEYS.c.revoked_at.is_(None)
         connection.execute(API_KEYS.update().where(live).values(revoked_at=now()))
+
+
+def set_masks(engine: Engine, person: Person, *, masks: bool) -> None:
+    """Hide personal data on the pages that a person opens, or show it; it holds on every device until it is changed."""
+    with engine.begin() as connection:
+        _update(connection, person.id, {"masks": masks})
 
 
 def enable(engine: Engine, person_id: str) -> None:

@@ -12,13 +12,13 @@ from markupsafe import Markup
 from service.pages import number
 from service.workplace import figures
 from service.workplace.agreement import FLOOR, Agreement, Quality
+from service.workplace.columns import guarded
 from service.workplace.estimates import Estimate
 from service.workplace.figures import Bar, Ranged
 from service.workplace.overview import Load, Overview
 
 Cell = str | int | float | None
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _AGAINST: Final = {"golden": "textes étalons", "adjudication": "arbitrages"}
 
 
@@ -38,16 +38,12 @@ class Figure:
         return [[_shown(value) for value in row] for row in self.rows]
 
     def to_csv(self) -> str:
-        """The table as CSV with a header; a cell that a spreadsheet would take for a formula has a quote before it."""
+        """The table as CSV with a header; a cell that a spreadsheet would take for a formula is guarded as in exports."""
         file = io.StringIO()
         writer = csv.writer(file)
         writer.writerow(self.columns)
         for row in self.rows:
-            cells = [figures.plain(value) for value in row]
-            guarded = zip(row, cells, strict=True)
-            writer.writerow(
-                [f"'{cell}" if isinstance(value, str) and cell.startswith(_FORMULA) else cell for value, cell in guarded]
-            )
+            writer.writerow([guarded(value) if isinstance(value, str) else figures.plain(value) for value in row])
         return file.getvalue()
 
 
@@ -113,10 +109,12 @@ def _sample(found: Overview) -> Figure:
     short = ("précision", "rappel", "part à examiner")
     marks = [Ranged(name, estimate) for name, (_, estimate) in zip(short, rates, strict=True)]
     note = (
-        f"Échantillon de {number(sample.texts)} textes : {number(sample.decided)} décidés, {number(sample.waiting)} en attente, "
-        f"{number(sample.unsure)} « je ne sais pas », {number(sample.learned)} écartés "
-        "parce que le modèle en service a appris d'eux. "
-        "Intervalles de Wilson à 95\u00a0%."
+        f"Échantillon au hasard de {number(sample.texts)} textes : {number(sample.decided)} décidés, {number(sample.unsure)} "
+        "« je ne sais pas » (laissés de côté dans les parts), dans "
+        f"{number(sample.cohorts)} envois sur {number(sample.all_cohorts)}. Il vaut pour les {number(sample.covered)} textes de "
+        f"ces envois, sur {number(sample.analysed)} ; chaque envoi y pèse selon sa taille. Précision et rappel laissent de côté "
+        f"{number(sample.learned)} textes dont le modèle en service a appris. Intervalles de Wilson à 95\u00a0%, sur le nombre "
+        "de textes que valent ces poids."
     )
     return Figure("precision", title, note, figures.intervals("precision", title, marks), _RATES, [_row(*rate) for rate in rates])
 
@@ -143,9 +141,10 @@ def agreement_figure(found: Agreement) -> Figure:
     title = "Accord entre première et seconde lecture, par étiquette"
     note = (
         f"{number(found.texts)} textes lus deux fois à l'aveugle, tirés au hasard ; {number(found.unsure)} paires écartées parce "
-        f"que l'une dit « je ne sais pas », {number(found.other)} parce que la relecture avait été demandée sur un soupçon. "
+        f"que l'une dit « je ne sais pas », {number(found.other)} parce que la relecture n'avait pas été tirée au sort. "
         f"Alpha de Krippendorff : 1 est l'accord parfait, 0 le hasard ; le trait marque {number(FLOOR)}, le seuil usuel pour des "
-        "conclusions prudentes. Intervalles par bootstrap à 95\u00a0%. Une étiquette que personne ne donne n'a pas de chiffre."
+        "conclusions prudentes. Intervalles par bootstrap à 95\u00a0%, comme si une paire de plus différait. Une étiquette que "
+        "personne ne donne n'a pas de chiffre."
     )
     marks = [Ranged(label.name, label.alpha) for label in found.labels]
     columns = ("étiquette", "alpha", "basse", "haute", "kappa", "basse (kappa)", "haute (kappa)", "accord brut")

@@ -1,30 +1,28 @@
 """The queue: a page of texts, those before and after it, how many there are, and the next one to work on."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from threading import Lock
-from typing import Any, Final
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, literal, literal_column, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, literal, literal_column, or_, select, tuple_
 
 from service.workplace.claims import Claim, Taken, claim, claims_of
+from service.workplace.estimates import Recent
 from service.workplace.filters import SORTS, Filter, conditions, free_of_claims
+from service.workplace.masking import hidden_texts
 from service.workplace.people import Person
 from service.workplace.reading import hidden_from
 from service.workplace.schema import ITEM_SIGNS, ITEMS
 from service.workplace.search import Piece, extract
 from service.workplace.times import aware
 
+_Value = TypeVar("_Value")
+
 PAGE_SIZE: Final = 50
 _FEW: Final = 5_000
 _TRIES: Final = 20
-_COUNTED_FOR: Final = 10.0
-#: What is counted in less (seconds) is counted anew each time.
-_QUICK: Final = 0.03
-_MOST_COUNTED: Final = 500
 _MOST_VALUES: Final = 300
 _BEGINNING: Final = 20_000
 
@@ -119,7 +117,7 @@ def page_of(
     keys = keys[:size]
     if back and cursor is not None:
         keys.reverse()
-    rows = _rows(connection, [id for _, id in keys], wanted.q)
+    rows = _rows(connection, [id for _, id in keys], wanted.q, person)
     edges = [Cursor(value, id).written() for value, id in keys]
     started = cursor is not None
     if not edges:
@@ -149,7 +147,7 @@ def _keys(
     Two queries, each along an index, since databases do not agree on where to put what is missing.
     """
     named = SORTS[wanted.tri][0]
-    column = _unsought(named, connection) if few else named
+    column, ids, where = _apart(connection, named, where) if few else (named, ITEMS.c.id, where)
     down = (wanted.sens == "desc") != back
     parts = [True, False] if named.nullable else [True]
     if back:
@@ -160,15 +158,26 @@ def _keys(
     for valued in parts:
         if len(found) >= size:
             break
-        query = select(column, ITEMS.c.id).where(*where)
-        order = (column, ITEMS.c.id) if valued else (ITEMS.c.id,)
+        query = select(column, ids).where(*where)
+        order = (column, ids) if valued else (ids,)
         if named.nullable:
             query = query.where(column.is_not(None) if valued else column.is_(None))
         if cursor is not None and (cursor.value is not None) == valued:
-            query = query.where(_beyond(column, cursor, down=down))
+            query = query.where(_beyond(column, ids, cursor, down=down))
         query = query.order_by(*(each.desc() if down else each.asc() for each in order)).limit(size - len(found))
         found += [(value, id) for value, id in connection.execute(query)]
     return found
+
+
+def _apart(
+    connection: Connection, column: "Column[Any]", where: list[ColumnElement[bool]]
+) -> tuple[Any, "ColumnElement[str]", list[ColumnElement[bool]]]:
+    """Sort value, identifier and conditions of few texts, so that they are found first, and sorted then."""
+    if connection.dialect.name == "sqlite":
+        return _unsought(column, connection), ITEMS.c.id, where
+    # PostgreSQL would walk the index of the sort until it has met enough of them; it does not look into an offset.
+    few = select(column.label("value"), ITEMS.c.id).where(*where).offset(0).subquery()
+    return few.c.value, few.c.id, []
 
 
 def _unsought(column: Any, connection: Connection) -> Any:
@@ -176,15 +185,15 @@ def _unsought(column: Any, connection: Connection) -> Any:
     return literal_column(f"+items.{column.name}", column.type) if connection.dialect.name == "sqlite" else column
 
 
-def _beyond(column: Any, cursor: Cursor, *, down: bool) -> ColumnElement[bool]:
+def _beyond(column: Any, ids: "ColumnElement[str]", cursor: Cursor, *, down: bool) -> ColumnElement[bool]:
     if cursor.value is None:
-        return ITEMS.c.id < cursor.id if down else ITEMS.c.id > cursor.id
+        return ids < cursor.id if down else ids > cursor.id
     here = tuple_(literal(cursor.value, column.type), literal(cursor.id))
-    place = tuple_(column, ITEMS.c.id)
+    place = tuple_(column, ids)
     return place < here if down else place > here
 
 
-def _rows(connection: Connection, ids: list[str], query: str) -> list[Row]:
+def _rows(connection: Connection, ids: list[str], query: str, person: Person) -> list[Row]:
     columns = [ITEMS.c[name] for name in _LISTED]
     # Only as much of a very long text as an extract may come from.
     beginning = func.substr(ITEMS.c.text, 1, _BEGINNING).label("beginning")
@@ -194,14 +203,15 @@ def _rows(connection: Connection, ids: list[str], query: str) -> list[Row]:
     for item_id, indicator in connection.execute(wanted.order_by(ITEM_SIGNS.c.score.desc())):
         signs.setdefault(item_id, []).append(indicator)
     claims = claims_of(connection, ids)
-    return [_row(found[id], query, tuple(signs.get(id, ())), claims.get(id)) for id in ids if id in found]
+    shown = hidden_texts(connection, {id: row["beginning"] for id, row in found.items()}, person)
+    return [_row(found[id], extract(shown[id], query), tuple(signs.get(id, ())), claims.get(id)) for id in ids if id in found]
 
 
-def _row(row: RowMapping, query: str, signs: tuple[str, ...], held: Claim | None) -> Row:
+def _row(row: RowMapping, shown: list[Piece], signs: tuple[str, ...], held: Claim | None) -> Row:
     values = {name: row[name] for name in _LISTED}
     for name in ("received_at", "captured_at", "decided_at"):
         values[name] = aware(values[name]) if values[name] else None
-    return Row(extract=extract(row["beginning"], query), indicators=signs, claim=held, **values)
+    return Row(extract=shown, indicators=signs, claim=held, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,36 +223,30 @@ class Counts:
     states: Mapping[str, int]
 
 
-class _Kept:
-    """What was counted of a database a moment ago: a queue that many people look at is not counted for each."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._of: WeakKeyDictionary[Engine, dict[Any, tuple[float, Any]]] = WeakKeyDictionary()
-
-    def get(self, engine: Engine, key: Any) -> Any:
-        with self._lock:
-            at, value = self._of.get(engine, {}).get(key, (0.0, None))
-        return value if time.monotonic() - at < _COUNTED_FOR else None
-
-    def put(self, engine: Engine, key: Any, value: Any) -> None:
-        with self._lock:
-            kept = self._of.setdefault(engine, {})
-            if len(kept) >= _MOST_COUNTED:
-                kept.clear()
-            kept[key] = (time.monotonic(), value)
-
-
-_KEPT: Final = _Kept()
+#: A queue that many people look at is not counted for each: for some seconds what was counted a moment ago is said again,
+#: and what is counted anew then is counted beside the answers. What takes less (seconds) is counted each time.
+_RECENT: Final = Recent(seconds=10.0, longest=60.0, quick=0.03)
+_VALUES: Final = Recent(seconds=5.0, longest=30.0)
 
 
 def counts_of(connection: Connection, wanted: Filter, person: Person) -> Counts:
-    """How many texts a filter finds, as they were at most ten seconds ago where that takes long to count."""
-    key = ("counts", person.id, wanted.query())
-    kept: Counts | None = _KEPT.get(connection.engine, key)
-    if kept is not None:
-        return kept
-    started = time.monotonic()
+    """How many texts a filter finds; as they were at most a minute ago where that takes long to count."""
+    key = (person.id, person.role, wanted.query())
+    return _kept(_RECENT, connection, key, partial(_count, wanted=wanted, person=person))
+
+
+def _kept(recent: Recent, connection: Connection, key: Hashable, count: Callable[[Connection], _Value]) -> _Value:
+    """What is counted of a database, now on this connection or a moment ago."""
+    engine = connection.engine
+
+    def again() -> _Value:
+        with engine.connect() as other:
+            return count(other)
+
+    return recent.get(engine, key, lambda: count(connection), again)
+
+
+def _count(connection: Connection, *, wanted: Filter, person: Person) -> Counts:
     where = _seen(wanted, person, connection)
     by = [_unsought(column, connection) for column in (ITEMS.c.state, ITEMS.c.level)]
     query: Select[Any] = select(*by, func.count()).select_from(ITEMS).where(*where).group_by(*by)
@@ -251,20 +255,17 @@ def counts_of(connection: Connection, wanted: Filter, person: Person) -> Counts:
     for state, level, count in connection.execute(query):
         levels[level] = levels.get(level, 0) + count
         states[state] = states.get(state, 0) + count
-    counted = Counts(sum(states.values()), levels, states)
-    if time.monotonic() - started > _QUICK:
-        _KEPT.put(connection.engine, key, counted)
-    return counted
+    return Counts(sum(states.values()), levels, states)
 
 
 def values_of(connection: Connection, name: str) -> list[str]:
-    """The values of a column of `items` to choose from (`theme` or `source`), at most some hundreds, sorted."""
-    kept: list[str] | None = _KEPT.get(connection.engine, ("values", name))
-    if kept is None:
-        column = ITEMS.c[name]
-        kept = [value for value in connection.scalars(select(column).distinct().order_by(column).limit(_MOST_VALUES)) if value]
-        _KEPT.put(connection.engine, ("values", name), kept)
-    return kept
+    """The values of a column of `items` to choose from (`theme`, `source` or `region`), at most some hundreds, sorted."""
+    return _kept(_VALUES, connection, name, partial(_values, name=name))
+
+
+def _values(connection: Connection, *, name: str) -> list[str]:
+    column = ITEMS.c[name]
+    return [value for value in connection.scalars(select(column).distinct().order_by(column).limit(_MOST_VALUES)) if value]
 
 
 def claim_next(connection: Connection, wanted: Filter, person: Person, past: str | None = None) -> str | None:
@@ -291,6 +292,13 @@ def claim_next(connection: Connection, wanted: Filter, person: Person, past: str
     return None
 
 
-def assign(connection: Connection, item_id: str, user_id: str | None) -> None:
-    """Give a text to a person to read, or to nobody in particular."""
-    connection.execute(ITEMS.update().where(ITEMS.c.id == item_id).values(assigned_to=user_id))
+def assign(connection: Connection, item_ids: Sequence[str], user_id: str | None) -> int:
+    """Give texts to a person to read, or to nobody in particular; says how many."""
+    return connection.execute(ITEMS.update().where(ITEMS.c.id.in_(item_ids)).values(assigned_to=user_id)).rowcount
+
+
+def seen_by(connection: Connection, item_ids: Sequence[str], person: Person) -> list[str]:
+    """Those of the texts that exist and are not blind for this person, in the order given."""
+    where = (ITEMS.c.id.in_(item_ids), ITEMS.c.id.not_in(hidden_from(person)))
+    found = set(connection.scalars(select(ITEMS.c.id).where(*where)))
+    return [item_id for item_id in item_ids if item_id in found]

@@ -23,7 +23,7 @@ PROVENANCE: Final = "reviewed"
 #: Why a decided text is not a line, in French.
 LEFT: Final = {"unsure": "laissés sans réponse (« je ne sais pas »)", "disputed": "lus deux fois sans accord, à arbitrer"}
 _CODE: Final = 12
-_LABELS: Final = ("first", "second", "adjudication", "golden")
+_LABELS: Final = ("first", "second", "adjudication", "golden", "revision")
 _AT_ONCE: Final = 500
 
 
@@ -104,12 +104,19 @@ def _by_item(connection: Connection) -> Iterator[list[RowMapping]]:
 
 
 def _standing(readings: Sequence[RowMapping]) -> RowMapping | None:
-    """The reading that gives the labels: the last adjudication, else what a golden text is agreed to be, else the first."""
+    """The reading that gives the labels: the last revision or adjudication, else what a golden text is agreed to be, the first.
+
+    A golden text is what it is agreed to be, whatever somebody says of it later.
+    """
+    last = {row["kind"]: row["number"] for row in readings}
+    revised = last.get("revision", 0) > max(last.get("adjudication", 0), last.get("second", 0))
     tests: tuple[Callable[[RowMapping], bool], ...] = (
+        lambda row: revised and row["kind"] == "revision" and row["golden_id"] is None,
         lambda row: row["kind"] == "adjudication",
         lambda row: row["decision_id"] == row["golden_id"],
         lambda row: row["kind"] == "first",
         lambda row: row["kind"] == "second",
+        lambda row: row["kind"] == "revision",
     )
     return next((row for test in tests for row in reversed(readings) if test(row)), None)
 
@@ -120,7 +127,7 @@ def _left_out(readings: Sequence[RowMapping], chosen: RowMapping | None) -> str 
         return None
     if chosen["verdict"] == "unsure":
         return "unsure"
-    if chosen["kind"] == "adjudication" or chosen["decision_id"] == chosen["golden_id"]:
+    if chosen["kind"] in ("adjudication", "revision") or chosen["decision_id"] == chosen["golden_id"]:
         return None
     other = _other(readings, chosen)
     if other is not None and other["verdict"] == "unsure":

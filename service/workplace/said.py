@@ -65,7 +65,9 @@ def keep_prediction(connection: Connection, item_id: str, prediction: Prediction
 
 def keep_predictions(connection: Connection, predictions: Mapping[str, Prediction], threshold: float = _EVEN) -> None:
     """As `keep_prediction`, for several texts, by their identifier."""
-    ids = list(predictions)
+    # One order for all that write several texts, so that no two wait for each other.
+    ids = sorted(predictions)
+    predictions = {id: predictions[id] for id in ids}
     made_at = now()
     for id, prediction in predictions.items():
         where = (PREDICTIONS.c.item_id == id, PREDICTIONS.c.model_version == prediction.model_version)

@@ -1,8 +1,8 @@
 """What to read next: a way is drawn by the set shares, then a text that way; both are recorded with the decision.
 
 The way `random` walks new texts in the order of the SHA-256 of their content, which is an order by chance that nobody
-chooses. All texts up to the furthest one that it reached (`reached`) are therefore a random sample, whatever way each of
-them came to be read; figures are estimated on that sample alone.
+chooses, and goes back to those that came since. What is thus read to its end is a random sample, whatever way each text of
+it came to be read; figures are estimated on that sample alone (`service.workplace.cohorts`).
 """
 
 import hashlib
@@ -16,15 +16,15 @@ from typing import Final
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from model.decide import OperatingPoint
 from service.workplace.candidates import Candidate, Pools, Task, find_candidates
 from service.workplace.choices import POLICIES, choice, secret
 from service.workplace.claims import Taken, claim
-from service.workplace.decided import VALID
+from service.workplace.draws import ask_second
 from service.workplace.people import Person
-from service.workplace.reading import ask_second, hidden_from
+from service.workplace.reading import hidden_from
 from service.workplace.schema import CLAIMS, DECISIONS, ITEMS
 from service.workplace.times import now
 
@@ -104,7 +104,8 @@ def draw(engine: Engine, person: Person, point: OperatingPoint, wait: float = 20
         shares = choice(connection, "sampling_shares")
     for policy in _order(shares):
         pool = [] if policy == "random" else (candidates(engine, point, wait) or {}).get(policy, [])
-        drawn = _next_random(engine, person) if policy == "random" else _next_of(engine, person, pool)
+        way = (policy, shares[policy])
+        drawn = _next_random(engine, person, way) if policy == "random" else _next_of(engine, person, pool, way)
         if drawn is not None:
             return _opened(engine, person, drawn, policy, shares[policy])
     return None
@@ -123,21 +124,24 @@ def _order(shares: dict[str, float]) -> list[str]:
 
 def _opened(engine: Engine, person: Person, drawn: tuple[Candidate, str], policy: str, share: float) -> Drawn:
     candidate, path = drawn
+    if candidate.task == "second":
+        # How it was drawn stays with the reading: nothing on a blind page tells it, and whoever makes it in the end keeps it.
+        return Drawn(candidate.item_id, policy, share, candidate.task, f"{path}?retour=1")
     with engine.begin() as connection:
         token = _token(secret(connection), candidate.item_id, person, policy, share)
     return Drawn(candidate.item_id, policy, share, candidate.task, f"{path}?tirage={quote(token)}")
 
 
-def _next_random(engine: Engine, person: Person) -> tuple[Candidate, str] | None:
+def _next_random(engine: Engine, person: Person, way: tuple[str, float]) -> tuple[Candidate, str] | None:
     """The first text of the walk that is new and nobody else's: refused, it is the next again, so nobody chooses."""
     others = select(CLAIMS.c.item_id).where(CLAIMS.c.expires_at > now(), CLAIMS.c.user_id != person.id)
     free = select(ITEMS.c.id).where(ITEMS.c.state == "new", ITEMS.c.status == "ok", ITEMS.c.id.not_in(others))
     with engine.connect() as connection:
         ids = list(connection.scalars(free.order_by(ITEMS.c.sha256).limit(_TRIED)))
-    return _next_of(engine, person, [Candidate(id, "first", "random") for id in ids])
+    return _next_of(engine, person, [Candidate(id, "first", "random") for id in ids], way)
 
 
-def _next_of(engine: Engine, person: Person, pool: Sequence[Candidate]) -> tuple[Candidate, str] | None:
+def _next_of(engine: Engine, person: Person, pool: Sequence[Candidate], way: tuple[str, float]) -> tuple[Candidate, str] | None:
     """The first candidates that are free still are tried, one transaction each."""
     states = {"first": ("new",), "second": ("done",), "adjudication": ("disputed",)}
     with engine.connect() as connection:
@@ -147,7 +151,7 @@ def _next_of(engine: Engine, person: Person, pool: Sequence[Candidate]) -> tuple
         if free.get(candidate.item_id) not in states[candidate.task]:
             continue
         with engine.begin() as connection:
-            path = _open(connection, candidate, person)
+            path = _open(connection, candidate, person, way)
         if path is not None:
             return candidate, path
         tried += 1
@@ -165,10 +169,10 @@ def _free(connection: Connection, ids: Sequence[str], person: Person) -> dict[st
     return {id: state for id, state in connection.execute(query)}
 
 
-def _open(connection: Connection, candidate: Candidate, person: Person) -> str | None:
+def _open(connection: Connection, candidate: Candidate, person: Person, way: tuple[str, float]) -> str | None:
     """Make a text a person's and say where it is read; None if it cannot be theirs."""
     if candidate.task == "second":
-        reading = ask_second(connection, candidate.item_id, person)
+        reading = ask_second(connection, candidate.item_id, person, *way)
         return f"/relecture/{reading.id}" if reading else None
     if candidate.task == "adjudication":
         involved = select(DECISIONS.c.id).where(DECISIONS.c.item_id == candidate.item_id, DECISIONS.c.user_id == person.id)
@@ -199,10 +203,3 @@ def drawn(connection: Connection, token: str | None, item_id: str, person: Perso
         if hmac.compare_digest(_token(secret(connection), item_id, person, policy, share), token or ""):
             return policy, share
     return QUEUE, None
-
-
-def reached(connection: Connection) -> str | None:
-    """The furthest digest that the walk by chance reached, by the decisions that it led to; None before the first."""
-    walked = select(func.max(ITEMS.c.sha256)).join(DECISIONS, DECISIONS.c.item_id == ITEMS.c.id)
-    found = connection.execute(walked.where(DECISIONS.c.drawn_by == "random", VALID)).scalar()
-    return str(found) if found is not None else None

@@ -6,21 +6,8 @@ deleted: a later one says that it is withdrawn.
 
 from typing import Any, Final
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    DateTime,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy.schema import UniqueConstraint
 
 from service.database import METADATA
 
@@ -54,6 +41,7 @@ USERS: Final = Table(
     Column("password_hash", String(300), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("failures", Integer, nullable=False),
+    Column("masks", Boolean, nullable=False, server_default="0"),  # personal data, on every page they open
     _instant("locked_until", optional=True),
     _instant("created_at"),
 )
@@ -126,6 +114,7 @@ ITEMS: Final = Table(
     Column("source", String(_NAME), nullable=False, index=True),
     Column("channel", String(30), nullable=True, index=True),
     Column("theme", String(60), nullable=True, index=True),
+    Column("region", String(60), nullable=True, index=True),
     Column("author", String(_NAME), nullable=True, index=True),
     Column("url", Text, nullable=True),
     _instant("captured_at", optional=True),
@@ -190,16 +179,10 @@ Index("ix_item_practices_practice", ITEM_PRACTICES.c.practice, ITEM_PRACTICES.c.
 SIGNATURES: Final = Table("signatures", METADATA, _item_key(), Column("minhash", LargeBinary, nullable=False))
 BANDS: Final = Table("bands", METADATA, Column("band", String(24), primary_key=True), _item_key(), sqlite_with_rowid=False)
 
-CLAIMS: Final = Table(
-    "claims",
-    METADATA,
-    _item_key(),
-    _of("user_id", "users.id"),
-    _instant("claimed_at"),
-    _instant("expires_at"),
-)
+CLAIMS: Final = Table("claims", METADATA, _item_key(), _of("user_id", "users.id"), _instant("claimed_at"), _instant("expires_at"))
 
-#: What a person said of a text. `kind`: first, second, adjudication, golden, withdrawal. `verdict`: confirmed, corrected, unsure.
+#: What a person said of a text. `kind`: first, second, adjudication, golden, revision (filed after others' readings could be
+#: seen), withdrawal. `verdict`: confirmed, corrected, unsure, withdrawn.
 DECISIONS: Final = Table(
     "decisions",
     METADATA,
@@ -223,9 +206,11 @@ DECISIONS: Final = Table(
     Column("drawn_share", Float, nullable=True),  # the share of that way at the time
     Column("withdraws", String(_ID), nullable=True, index=True),
     Column("request", String(64), nullable=True, unique=True),  # sent twice, kept once
+    _of("sent_by", "users.id", optional=True),  # whose key sent it in this person's name
 )
 
-#: Readings still to be made or made: a blind second one, or one of a golden text. `state`: waiting, done.
+#: Readings still to be made or made: a blind second one, or one of a golden text. `state`: waiting, done, cancelled (nothing
+#: to read again), given_up (nobody left who could).
 READINGS: Final = Table(
     "readings",
     METADATA,
@@ -234,6 +219,8 @@ READINGS: Final = Table(
     Column("kind", String(20), nullable=False),
     _of("user_id", "users.id", optional=True),
     Column("state", String(20), nullable=False, index=True),
+    Column("drawn_by", String(30), nullable=False, server_default="unknown"),  # second_share, golden_share, suspect…
+    Column("drawn_share", Float, nullable=True),
     _instant("asked_at"),
     _instant("done_at", optional=True),
     Column("decision_id", String(_ID), nullable=True),

@@ -18,7 +18,7 @@ from service.state import State
 from service.workplace.leases import database_lease
 from service.workplace.said import keep_predictions
 from service.workplace.schema import ITEMS
-from service.workplace.similar import index_all, resemble
+from service.workplace.similar import index_signed, indexed, resemble, signatures_of
 
 _LOG: Final = logging.getLogger("vigie")
 _LEASE: Final = "scoring"
@@ -52,12 +52,14 @@ def threshold_of(analyser: Analyser, options: Options) -> float:
 
 
 def keep(engine: Engine, texts: Mapping[str, str], predictions: Mapping[str, Prediction], threshold: float) -> None:
-    """Keep what was said of texts, in one transaction, and find their near-duplicates; decisions stay as they are."""
+    """Keep what was said of texts, in one transaction, then find their near-duplicates; decisions stay as they are."""
+    with engine.connect() as connection:
+        unknown = texts.keys() - indexed(connection, texts)
+    signatures = signatures_of({id: texts[id] for id in unknown})
     with engine.begin() as connection:
-        index_all(connection, texts)
+        index_signed(connection, signatures)
         keep_predictions(connection, predictions, threshold)
-        for id in sorted(predictions):
-            resemble(connection, id)
+    resemble(engine, predictions)
 
 
 def score_waiting(engine: Engine, analyser: Analyser, limit: int, options: Options | None = None) -> int:

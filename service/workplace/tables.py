@@ -12,22 +12,18 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
-from zipfile import BadZipFile, ZipFile
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import BatchError
 from service.batch.records import UnreadableError, format_of
 from service.batch.rows import DAMAGE, PARQUET_ROWS, detect_encoding, opened
+from service.workplace.sheets import Sheets, opened_workbook, rows_of, sheets_of
 
 #: Characters of a line of CSV or JSONL, and of a whole JSON document.
 _LONGEST_LINE: Final = 4_000_000
 _LONGEST_JSON: Final = 64_000_000
-#: What a workbook may be when unpacked: honest ones grow some ten times.
-_GROWTH: Final = 100
-_SMALL: Final = 100_000_000
 _SAMPLE: Final = 200_000
 _PIECE: Final = 1 << 20
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -230,31 +226,21 @@ def _of_block(number: int, block: Sequence[str]) -> Iterator[Record]:
 
 
 def _xlsx(path: Path, limits: Limits) -> Iterator[Record]:
-    try:
-        with ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-    except BadZipFile as error:
-        raise BatchError("Ce n'est pas un classeur .xlsx lisible.") from error
-    if unpacked > limits.size or (unpacked > _SMALL and unpacked > _GROWTH * path.stat().st_size):
-        raise BatchError(f"Ce classeur occuperait {unpacked} octets une fois décompressé : il n'a pas été ouvert.")
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (KeyError, *DAMAGE) as error:
-        raise BatchError("Ce n'est pas un classeur .xlsx lisible.") from error
-    try:
-        sheets = book.worksheets
-        if not sheets:
-            raise BatchError("Ce classeur n'a pas de feuille de calcul.")
-        rows = sheets[0].iter_rows(values_only=True)
-        header = [str(name).strip() if name is not None else "" for name in next(rows, ())]
-        number = 0
-        for line, cells in enumerate(rows, start=2):
-            if any(cell is not None for cell in cells):
-                number += 1
-                values = {name: cell for name, cell in zip(header, cells, strict=False) if name and cell is not None}
-                yield Record(number, f"ligne {line} de la feuille", values)
-    finally:
-        book.close()
+    with opened_workbook(path, limits.size) as book:
+        for number, row in enumerate(rows_of(book), start=1):
+            yield Record(number, f"feuille « {row.sheet} », ligne {row.line}", row.values)
+
+
+def which_sheets(path: Path, limits: Limits) -> Sheets:
+    """Which sheets of a workbook `read_records` reads; none for a file of another format.
+
+    Raises:
+        BatchError: as `read_records`.
+    """
+    if kind_of(path) != "xlsx":
+        return Sheets((), ())
+    with opened_workbook(path, limits.size) as book:
+        return sheets_of(book)
 
 
 def _parquet(path: Path, limits: Limits) -> Iterator[Record]:

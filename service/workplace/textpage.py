@@ -1,7 +1,7 @@
 """What a text's page shows: the text cut where signs and personal data start and end, the people's and the model's say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
@@ -10,19 +10,27 @@ from sqlalchemy import Connection, Engine, select
 from model.decide import OperatingPoint
 from model.labels import CHANNELS, INDICATOR_IDS, INDICATOR_NAMES, INDICATORS, LEVELS, STANCES, TARGETS, Label
 from model.records import Prediction
+from service.titles import BESIDE, NOT_ADMITTED, beside_of, title_of
 from service.workplace.claims import Claim, claim_of
 from service.workplace.comments import Comment, comments_of
 from service.workplace.decided import REASON_NAMES, REASONS, Decided, Mark, decisions_of
+from service.workplace.decisions import withdrawal_refused
+from service.workplace.draws import begun_among
 from service.workplace.forms import Form, passages_of, proposed
 from service.workplace.items import Item, find_item
-from service.workplace.private import MASK, Piece, Shown, private_spans, shown
-from service.workplace.reading import blind_for
+from service.workplace.masking import hide
+from service.workplace.people import Person
+from service.workplace.private import MASK, Piece, Shown, hidden, private_words, shown
+from service.workplace.reading import blind_among, blind_for
 from service.workplace.said import newest_prediction
-from service.workplace.schema import ITEMS, PREDICTIONS, USERS
+from service.workplace.schema import GOLDEN, ITEMS, PREDICTIONS, USERS
+from service.workplace.seen import How, note_seen, unseen_of
 from service.workplace.similar import Near, near
 from service.workplace.times import aware
 
 _MOST_RELATIVES: Final = 50
+_BEGINNING: Final = 200
+_TITLE: Final = 60
 NAMES: Final = {label.id: label.name for label in (*INDICATORS, *STANCES, *TARGETS)}
 LEVEL_NAMES: Final = {int(level.id): level.name for level in LEVELS}
 CHANNEL_NAMES: Final = {label.id: label.name for label in CHANNELS}
@@ -70,6 +78,7 @@ KIND_NAMES: Final = {
     "second": "seconde lecture",
     "adjudication": "arbitrage",
     "golden": "lecture d'un texte étalon",
+    "revision": "révision",
     "withdrawal": "retrait",
 }
 VERDICT_NAMES: Final = {
@@ -82,13 +91,18 @@ VERDICT_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What the decision form lists, in the guide's order; `keys` are those of the indicators on a keyboard's upper row."""
+    """What the decision form lists, in the guide's order.
+
+    `keys` are those of the indicators: the digits' keys by their place, whatever they print without Shift, then two letters by
+    what they print. So they are the same, and as their labels say, on AZERTY and QWERTY.
+    """
 
     stances: Sequence[Label] = STANCES
     indicators: Sequence[Label] = INDICATORS
     targets: Sequence[Label] = TARGETS
     reasons: Sequence[Label] = REASONS
-    keys: Sequence[str] = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "-", "=")
+    keys: Sequence[str] = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "f", "d")
+    stance_keys: Mapping[str, str] = field(default_factory=lambda: {"promotes": "p", "warns": "w", "neutral": "t"})
 
 
 GUIDE: Final = Guide()
@@ -130,6 +144,7 @@ class Whole:
     children: Sequence[str]
     claim: Claim | None
     blind: bool
+    golden: bool
 
     @property
     def last(self) -> int:
@@ -137,12 +152,13 @@ class Whole:
         return self.decisions[-1].number if self.decisions else 0
 
 
-def whole_of(engine: Engine, item_id: str, person: Any) -> Whole | None:
+def whole_of(engine: Engine, item_id: str, person: Person) -> Whole | None:
     """Everything that is known of a text; None where there is none. `blind`: the person must not see it (`blind_for`)."""
     with engine.connect() as connection:
         item = find_item(connection, item_id)
         if item is None:
             return None
+        relatives, reading = _near(connection, item_id, person)
         children = select(ITEMS.c.id).where(ITEMS.c.parent_id == item_id).order_by(ITEMS.c.id).limit(_MOST_RELATIVES)
         return Whole(
             item,
@@ -151,12 +167,31 @@ def whole_of(engine: Engine, item_id: str, person: Any) -> Whole | None:
             {id: name for id, name in connection.execute(select(USERS.c.id, USERS.c.name))},
             comments_of(connection, item_id),
             _reads(connection, item_id),
-            near(connection, item_id),
+            relatives,
             item.parent_id,
             list(connection.scalars(children)),
             claim_of(connection, item_id),
-            blind_for(connection, item_id, person),
+            reading or blind_for(connection, item_id, person),
+            connection.execute(select(GOLDEN.c.item_id).where(GOLDEN.c.item_id == item_id)).first() is not None,
         )
+
+
+def _near(connection: Connection, item_id: str, person: Person) -> tuple[list[Near], bool]:
+    """Near-duplicates, less those that the person is to read blind; and whether they are reading one of these now."""
+    found = near(connection, item_id)
+    closed = blind_among(connection, [one.item_id for one in found], person)
+    return [one for one in found if one.item_id not in closed], begun_among(connection, closed, person) is not None
+
+
+def note_opened(engine: Engine, whole: Whole, person: Person) -> None:
+    """Keep that a person opened a text's page, and so knows its near-duplicates too; nothing is written the second time."""
+    ways: tuple[tuple[How, list[str]], ...] = (("page", [whole.item.id]), ("near", [one.item_id for one in whole.near]))
+    with engine.connect() as connection:
+        fresh = [(how, unseen_of(connection, ids, person)) for how, ids in ways]
+    if any(ids for _, ids in fresh):
+        with engine.begin() as connection:
+            for how, ids in fresh:
+                note_seen(connection, ids, person, how)
 
 
 def _reads(connection: Connection, item_id: str) -> list[Read]:
@@ -190,18 +225,21 @@ def pieces_of(text: str, marks: Sequence[Mark], prediction: Prediction | None, *
     return pieces
 
 
-def told(whole: Whole, person: Any, *, masked: bool) -> list[Told]:
+def told(whole: Whole, person: Person, *, masked: bool) -> list[Told]:
     """The history of a text's decisions, newest first."""
     taken_back = {decided.withdraws for decided in whole.decisions if decided.withdraws}
     found = []
     for decided in reversed(whole.decisions):
         open_still = decided.kind != "withdrawal" and decided.id not in taken_back
-        may = open_still and (decided.user_id == person.id or person.may("administrator"))
+        may = open_still and withdrawal_refused(decided, person, whole.item.state) is None
         passages = tuple(
             (INDICATOR_NAMES[mark.label], shown(whole.item.text, whole.prediction, mark.start, mark.end, masked=masked))
             for mark in decided.indicators
         )
-        found.append(Told(decided, whole.people.get(decided.user_id, "?"), decided.id in taken_back, may, passages))
+        who = whole.people.get(decided.user_id, "?")
+        if decided.sent_by:
+            who += f" (envoyée avec la clé de {whole.people.get(decided.sent_by, '?')})"
+        found.append(Told(decided, who, decided.id in taken_back, may, passages))
     return found
 
 
@@ -232,10 +270,11 @@ def masked_text(value: str | None, *, masked: bool) -> str:
     return MASK * len(value) if value and masked else value or ""
 
 
-def page_values(whole: Whole, person: Any, *, masked: bool) -> dict[str, Any]:
+def page_values(whole: Whole, person: Person) -> dict[str, Any]:
     """What the template shows of a text, besides the form."""
-    prediction = whole.prediction
+    prediction, masked = whole.prediction, person.masks
     marks = proposed(prediction)
+    known = private_words(whole.item.text, prediction) | ({whole.item.author} if whole.item.author else set())
     return {
         "whole": whole,
         "item": whole.item,
@@ -244,19 +283,21 @@ def page_values(whole: Whole, person: Any, *, masked: bool) -> dict[str, Any]:
         "present": [indicator for indicator in prediction.indicators if indicator.present] if prediction else [],
         "part": lambda start, end: shown(whole.item.text, prediction, start, end, masked=masked),
         "hide": lambda value: masked_text(value, masked=masked),
-        "any_private": bool(private_spans(prediction)) or bool(whole.item.author),
+        "unnamed": lambda value: hide(value, masked, known),
+        "beginning": " ".join(hide(hidden(whole.item.text[:_BEGINNING], prediction, masked=masked), masked).split())[:_TITLE],
         "history": told(whole, person, masked=masked),
         "names": NAMES,
         "level_names": LEVEL_NAMES,
         "context_names": CONTEXT_NAMES,
         "author_names": AUTHOR_NAMES,
+        "title": title_of(prediction) if prediction else "",
+        "beside": beside_of(prediction) if prediction else (),
+        "beside_says": (BESIDE, NOT_ADMITTED),
         "entity_names": ENTITY_NAMES,
         "point_names": POINT_NAMES,
         "kind_names": KIND_NAMES,
         "verdict_names": VERDICT_NAMES,
         "reason_names": REASON_NAMES,
-        "definitions": {label.id: label.definition for label in INDICATORS},
         "channel_names": CHANNEL_NAMES,
         "guide": GUIDE,
-        "masked": masked,
     }

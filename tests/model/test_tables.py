@@ -10,6 +10,7 @@ import regex
 from model.context import CONTEXT_KINDS, find_cues, find_rules, foldable
 from model.document import read_document
 from model.labels import INDICATOR_IDS
+from model.practices import is_sure
 from model.tables import Audience, Condition, Pattern, Practice, Title, load_tables
 from model.text import clean
 
@@ -79,7 +80,8 @@ def test_every_variant_is_found_in_a_sentence_that_holds_it(table: str, entry: N
     missed = []
     for variant in entry.variants:
         document = read_document(f"Voici {variant} ici.")
-        if entry.id not in [hit.entry for hit in document.hits_of(table)]:
+        doubtful = isinstance(entry, Practice) and not is_sure(entry.id, variant)
+        if not doubtful and entry.id not in [hit.entry for hit in document.hits_of(table)]:
             missed.append(variant)
     assert missed == []
 
@@ -129,7 +131,7 @@ def test_a_minor_is_always_a_public_named_as_one() -> None:
     [
         pytest.param(table, entry.id, word, id=f"{entry.id}-{word}")
         for table, entry in NAMED
-        if isinstance(entry, Practice | Condition)
+        if isinstance(entry, Condition)
         for word in entry.homonyms[:1]
     ],
 )

@@ -200,43 +200,6 @@ def test_texts_are_kept_only_when_asked(client: httpx.Client, server: Server) ->
     assert_problem(client.post("/v1/predict", json={"id": kept["id"], "text": HARMLESS, "store": True}), 409)
 
 
-def test_feedback_is_on_disk_when_acknowledged(client: httpx.Client, server: Server) -> None:
-    sent = {"text": "Je ne promets aucune guérison.", "indicator": "miracle_cure", "present": False, "comment": "niée"}
-    response = client.post("/v1/feedback", json=sent)
-    assert response.status_code == 201
-    with sqlite3.connect(server.database) as base:
-        query = "SELECT indicator, present, comment, text, model_version FROM feedback WHERE id = ?"
-        row = base.execute(query, (response.json()["id"],)).fetchone()
-    assert row[:4] == ("miracle_cure", 0, "niée", sent["text"])
-    assert row[4] == client.get("/v1/model").json()["version"]
-
-
-def test_feedback_on_a_stored_text(client: httpx.Client) -> None:
-    kept = client.post("/v1/predict", json={"text": OFFER, "store": True}).json()
-    good = {"id": kept["id"], "indicator": "isolation", "present": True, "start": 0, "end": 12}
-    assert client.post("/v1/feedback", json=good).status_code == 201
-    assert_problem(client.post("/v1/feedback", json=good | {"end": 99_999}), 422)
-    assert_problem(client.post("/v1/feedback", json=good | {"id": "inconnu"}), 404)
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        pytest.param({"indicator": "isolation", "present": True}, "text", id="no-text"),
-        pytest.param({"text": "x", "indicator": "magie", "present": True}, "indicator", id="unknown-indicator"),
-        pytest.param({"text": "x", "indicator": "isolation"}, "present", id="no-value"),
-        pytest.param({"text": "x"}, "valeur", id="nothing-to-correct"),
-        pytest.param({"text": "x", "risk_level": 0, "comment": "nul\x00"}, "comment", id="nul-character"),
-        pytest.param({"text": "x", "risk_level": 7}, "risk_level", id="level"),
-        pytest.param({"text": "  ", "risk_level": 0}, "vide", id="blank"),
-        pytest.param({"text": "abc", "stance": "warns", "start": 2, "end": 1}, "start", id="empty-passage"),
-    ],
-)
-def test_bad_feedback_names_the_field(client: httpx.Client, body: dict[str, Any], expected: str) -> None:
-    answer = assert_problem(client.post("/v1/feedback", json=body), 422)
-    assert expected in json.dumps(answer, ensure_ascii=False)
-
-
 def test_tables_model_and_limits(client: httpx.Client) -> None:
     labels = client.get("/v1/labels").json()
     assert [label["id"] for label in labels["indicators"]] == list(INDICATOR_IDS)

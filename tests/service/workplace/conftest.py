@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Connection, Engine
 
 from model.analyser import Analyser
@@ -22,7 +22,6 @@ from service.settings import Settings
 from service.workplace.people import ROLES, Person, Role, add_user, new_user
 from service.workplace.sessions import find_session, open_session
 from tests.service.conftest import free_port, start
-from tests.service.test_page import ARGUMENTS
 from tests.service.workplace.postgres import cluster, run_sql
 from training.corpus import AnnotatedText
 
@@ -249,15 +248,6 @@ def each_place(request: pytest.FixtureRequest) -> Place:
     """A running workplace on each kind of database in turn."""
     found: Place = request.getfixturevalue("place" if request.param == "sqlite" else "postgres_place")
     return found
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    """A real Chromium."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

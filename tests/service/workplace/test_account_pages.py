@@ -55,7 +55,8 @@ def test_the_menu_follows_the_role(browsed: Place) -> None:
         page = browsed.page(role)
         page.goto("/compte")
         shown[role] = page.get_by_role("navigation", name="Poste de travail").get_by_role("link").all_text_contents()
-    assert shown["analyst"] == ["File", "Imports", "Relecture", "À étiqueter", "Aperçu"]
+    reading, acting = ["File", "À étiqueter", "Relecture"], ["Campagnes", "Dossiers", "Orientation", "Pratiques"]
+    assert shown["analyst"] == [*reading, *acting, "Aperçu", "Observatoire", "Imports"]
     assert set(shown["reviewer"]) - set(shown["analyst"]) == {"Arbitrage", "Modèles"}
     assert set(shown["administrator"]) - set(shown["reviewer"]) == {"Comptes"}
 
@@ -113,7 +114,7 @@ def test_an_account_from_its_opening_to_its_end(browsed: Place) -> None:
 @pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_every_page_is_accessible(browsed: Place, width: int, dark: bool) -> None:
     person = browsed.people["administrator"]
-    for scopes in (("predict",), ("import", "export", "admin")):
+    for scopes in (("predict",), ("import", "export", "review")):
         create_key(browsed.engine, person, "collecteur du lundi", scopes)
     revoke_key(browsed.engine, person, list_keys(browsed.engine, person)[0].id)
     for number in range(4):

@@ -12,8 +12,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+import service
 from service.database import connect_database
 from service.settings import Settings
+from service.workplace.keys import SCOPES
 from service.workplace.opening import open_workplace
 from service.workplace.people import ROLES
 from service.workplace.schema import API_KEYS, SESSIONS, USERS
@@ -458,3 +460,10 @@ def test_what_does_not_exist_is_a_page_for_people_and_a_problem_for_programs(pla
     person = place.client().get("/rien", headers={"Accept": "text/html"})
     assert (person.status_code, "Page introuvable" in person.text) == (404, True)
     assert place.client().get("/rien").headers["content-type"] == "application/problem+json"
+
+
+def test_every_right_of_a_key_opens_something() -> None:
+    files = [path for path in Path(service.__file__).parent.rglob("*.py") if path.name != "keys.py"]
+    routes = "".join(path.read_text(encoding="utf-8") for path in files)
+    for scope in SCOPES:
+        assert re.search(rf'(KeyDep|with_key|guard|_keyed)\("{scope}"\)|"{scope}" in', routes), scope

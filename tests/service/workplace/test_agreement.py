@@ -10,12 +10,16 @@ from sqlalchemy import Engine, update
 
 from service.workplace.agreement import alpha, kappa, measure, quality
 from service.workplace.choices import choose
+from service.workplace.decided import decisions_of, valid_decisions
+from service.workplace.decisions import DecisionError, withdraw
 from service.workplace.estimates import from_draws, share
+from service.workplace.golden import make_golden
 from service.workplace.people import Person, Role
 from service.workplace.plots import agreement_figure, quality_figure
-from service.workplace.reading import DRAWN_SECOND, make_golden
+from service.workplace.reading import DRAWN_SECOND, two_readings
 from service.workplace.schema import DECISIONS
 from service.workplace.times import now
+from tests.service.workplace.conftest import add_person
 from tests.service.workplace.made import add, say, unsure
 
 People = dict[Role, Person]
@@ -116,6 +120,109 @@ def test_readers_are_compared_with_golden_texts_and_adjudications(engine: Engine
     against = {(one.name, one.against): one.flag.hits for one in found}
     assert against == {("Analyst", "golden"): 2, ("Analyst", "adjudication"): 0, ("Reviewer", "adjudication"): 1}
     assert all("peu de textes" in row for row in quality_figure(found).rows)
+
+
+def test_what_is_filed_or_taken_back_after_the_second_reading_changes_no_figure(engine: Engine, people: People) -> None:
+    choose(engine, "second_share", 1, people["administrator"])
+
+    def figures() -> tuple[int, int | None, list[int | None]]:
+        with engine.connect() as connection:
+            found = measure(connection)
+            readers = quality(connection)
+        flags = next(label for label in found.labels if label.id == "flag")
+        return found.texts, flags.raw.hits, [one.flag.hits for one in readers]
+
+    # Corrected before anybody else read it: the correction is what is compared.
+    with engine.begin() as connection:
+        item = add(connection)
+    say(engine, item, people["analyst"])
+    say(engine, item, people["analyst"], "miracle_cure")
+    say(engine, item, people["reviewer"], "miracle_cure", kind="second", drawn_by=DRAWN_SECOND)
+    assert figures() == (1, 1, [])
+    say(engine, item, people["analyst"])
+    assert figures() == (1, 1, [])
+    # As it was recorded before revisions had a kind of their own.
+    with engine.begin() as connection:
+        connection.execute(update(DECISIONS).where(DECISIONS.c.kind == "revision").values(kind="first"))
+        pair = two_readings(list(valid_decisions(connection, DECISIONS.c.item_id == item)))
+        assert pair
+        assert (pair[0].level, pair[1].level) == (2, 2)
+    assert figures() == (1, 1, [])
+    # In dispute, then adjudicated: each is compared as they read, whatever they say once they know.
+    other = _pair(engine, people, "miracle_cure", None)
+    assert figures() == (2, 1, [])
+    judged = say(engine, other, people["administrator"], kind="adjudication")
+    before = figures()
+    assert before == (2, 1, [0, 1])
+    with engine.connect() as connection:
+        first = decisions_of(connection, other)[0].id
+    withdraw(engine, first, people["administrator"])
+    say(engine, other, people["administrator"], "miracle_cure")
+    assert figures() == before
+    withdraw(engine, judged, people["administrator"])
+    assert figures() == (2, 1, [])
+
+
+def test_one_text_agreed_on_is_no_clear_agreement(engine: Engine, people: People) -> None:
+    choose(engine, "second_share", 1, people["administrator"])
+    for number in range(42):
+        _pair(engine, people, "miracle_cure" if number == 0 else None, "miracle_cure" if number == 0 else None)
+    with engine.connect() as connection:
+        found = {label.id: label for label in measure(connection).labels}
+    label = found["miracle_cure"]
+    assert (label.alpha.value, label.clear) == (1, False)
+    assert label.alpha.low < 0.5 < label.alpha.high
+    # Where the sign is given often, agreement throughout is clear.
+    for _ in range(30):
+        _pair(engine, people, "miracle_cure", "miracle_cure")
+    with engine.connect() as connection:
+        again = {label.id: label for label in measure(connection).labels}
+    assert again["miracle_cure"].clear
+
+
+def test_nobody_chooses_which_second_reading_counts(engine: Engine, people: People) -> None:
+    choose(engine, "second_share", 1, people["administrator"])
+
+    def raw() -> tuple[int, int | None]:
+        with engine.connect() as connection:
+            found = measure(connection)
+        return found.texts, next(label.raw.hits for label in found.labels if label.id == "flag")
+
+    with engine.begin() as connection:
+        item = add(connection)
+        other = add_person(connection, "autre", "administrator")
+    say(engine, item, people["administrator"], "miracle_cure")
+    second = say(engine, item, people["analyst"], kind="second", drawn_by=DRAWN_SECOND)
+    assert raw() == (1, 0)
+    with pytest.raises(DecisionError, match="une autre personne"):
+        withdraw(engine, second, people["administrator"])
+    # Somebody who read neither may take it back, for a good reason: the disagreement stays counted, whoever reads next.
+    withdraw(engine, second, other)
+    say(engine, item, people["reviewer"], "miracle_cure", kind="second", drawn_by=DRAWN_SECOND)
+    assert raw() == (1, 0)
+
+
+def test_the_first_answer_to_a_golden_text_counts_even_taken_back(engine: Engine, people: People) -> None:
+    choose(engine, "second_share", 0, people["administrator"])
+    with engine.begin() as connection:
+        item = add(connection)
+    say(engine, item, people["administrator"], "miracle_cure")
+    with engine.begin() as connection:
+        make_golden(connection, item, people["administrator"])
+    wrong = say(engine, item, people["analyst"], kind="golden")
+    withdraw(engine, wrong, people["administrator"])
+    say(engine, item, people["analyst"], "miracle_cure", kind="golden")
+    with engine.connect() as connection:
+        (found,) = quality(connection, people["analyst"])
+    assert (found.texts, found.flag.hits) == (1, 0)
+
+
+def test_an_adjudication_by_one_of_the_readers_measures_nobody(engine: Engine, people: People) -> None:
+    choose(engine, "second_share", 0, people["administrator"])
+    item = _pair(engine, people, "miracle_cure", None)
+    say(engine, item, people["reviewer"], kind="adjudication", note="Convenu ensemble.")
+    with engine.connect() as connection:
+        assert quality(connection) == []
 
 
 def test_quality_is_by_month(engine: Engine, people: People) -> None:

@@ -7,7 +7,19 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from service.workplace.claims import LASTS, Taken, claim, claim_many, claim_of, claimed_by, claims_of, release, release_all
+from service.workplace.claims import (
+    LASTS,
+    Taken,
+    claim,
+    claim_many,
+    claim_of,
+    claimed_by,
+    claims_of,
+    free,
+    release,
+    release_all,
+    renew,
+)
 from service.workplace.people import Person, Role
 from service.workplace.times import now
 from tests.service.workplace.conftest import add_person
@@ -62,8 +74,14 @@ def test_pages_are_taken_and_given_back(engine: Engine, people: People, ids: lis
         assert claims_of(connection, ids)[ids[3]].name == "Reviewer"
         assert not release(connection, ids[0], reviewer)
         assert release(connection, ids[0], analyst)
-        assert release(connection, ids[1], administrator)
+        assert not release(connection, ids[1], administrator), "rendre ne libère que ses propres textes"
+        freed = free(connection, ids[1])
+        assert freed is not None
+        assert freed.name == "Analyst"
         assert claim_of(connection, ids[1]) is None
+        assert renew(connection, ids[1], analyst) is None, "ce qui a été libéré ne se reprend pas sans le dire"
+        assert claim_of(connection, ids[1]) is None
+        assert renew(connection, ids[2], analyst) is not None
         assert release_all(connection, analyst) == 7
         assert claim_of(connection, ids[3]) is not None
 

@@ -136,7 +136,7 @@ def test_withdrawing_brings_back_what_held_before_and_keeps_the_past(engine: Eng
     item = item_of(engine, item_id)
     assert (item.state, item.decided_level, item.decided_at, item.decided_by) == ("new", None, None, None)
     with engine.connect() as connection:
-        assert [one.kind for one in decisions_of(connection, item_id)] == ["first", "first", "withdrawal", "withdrawal"]
+        assert [one.kind for one in decisions_of(connection, item_id)] == ["first", "revision", "withdrawal", "withdrawal"]
         assert list(valid_decisions(connection)) == []
     with pytest.raises(DecisionError, match="n'existe pas"):
         withdraw(engine, taken_back, people["reviewer"])

@@ -29,8 +29,9 @@ from service.settings import Settings
 from service.workplace import imports
 from service.workplace.columns import guarded, recognised, unguarded
 from service.workplace.imports import Wanted, begin, choose_columns, errors_of, find_import, resume_import, run, stop_import
+from service.workplace.receptions import receptions_of
 from service.workplace.schema import IMPORTS, ITEMS
-from service.workplace.similar import index_all
+from service.workplace.similar import index_signed
 from service.workplace.tables import Limits, read_records
 from tests.service.workplace.conftest import Place
 
@@ -168,12 +169,12 @@ def test_a_run_broken_off_goes_on_where_it_was(engine: Engine, spool: Settings, 
     lots = []
 
     def breaks(*given: Any) -> None:
-        index_all(*given)
+        index_signed(*given)
         lots.append(given)
         if len(lots) == 2:
             raise _KilledError  # in the middle of a transaction
 
-    monkeypatch.setattr("service.workplace.imports.index_all", breaks)
+    monkeypatch.setattr("service.workplace.imports.index_signed", breaks)
     with pytest.raises(_KilledError):
         run(engine, spool, id)
     with engine.connect() as connection:
@@ -404,3 +405,56 @@ def test_the_command_imports_and_exports(tmp_path: Path) -> None:
 def test_defaults_left_empty_say_nothing(base: Engine, spool: Settings) -> None:
     row = imported(base, spool, jsonl_of([{"text": "un"}]), ".jsonl", defaults={"source": "", "channel": ""})
     assert counts(row) == ("done", 1, 1, 0, 0)
+
+
+def test_every_sheet_with_the_columns_of_the_texts_is_read_and_the_page_says_which(place: Place) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Lisez-moi"
+    book.active.append(["Ce classeur vient de deux sites"])
+    book.active.append(["Fait en novembre"])
+    sheets: dict[str, list[list[Any]]] = {
+        "Site A": [["texte", "auteur", "région"], ["un", "@a", "Bretagne"], ["deux", "@b", None]],
+        "Site B": [["auteur", "région", "texte"], ["@c", "Corse", "trois"]],
+        "Totaux": [["site", "textes"], ["A", 2]],
+        "Vide": [],
+    }
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for cells in rows:
+            sheet.append(cells)
+    content = io.BytesIO()
+    book.save(content)
+    visitor = place.visitor("analyst")
+    sent = visitor.post("/imports", files={"file": ("deux-sites.xlsx", content.getvalue())})
+    row = _done(place, sent.headers["location"].rpartition("/")[2])
+    assert counts(row) == ("done", 3, 3, 0, 0)
+    with place.engine.connect() as connection:
+        kept = connection.execute(select(ITEMS.c.text, ITEMS.c.author, ITEMS.c.region).order_by(ITEMS.c.id)).all()
+    assert [tuple(one) for one in kept] == [("un", "@a", "Bretagne"), ("deux", "@b", None), ("trois", "@c", "Corse")]
+    page = visitor.get(sent.headers["location"]).text
+    assert "<dd>Site A, Site B</dd>" in page
+    assert "<dd>Lisez-moi, Totaux, Vide</dd>" in page
+
+
+def test_an_apostrophe_of_a_file_that_is_not_ours_is_kept(engine: Engine, spool: Settings) -> None:
+    rows = [{"text": "'-20 % sur les soins", "author": "'-x", "url": "'=1", "sha256": ""}]
+    for ending, content in ((".csv", csv_of(rows)), (".jsonl", jsonl_of(rows)), (".xlsx", xlsx_of(rows))):
+        imported(engine, spool, content, ending)
+    with engine.connect() as connection:
+        found = connection.execute(select(ITEMS.c.text, ITEMS.c.author, ITEMS.c.url)).all()
+    assert [tuple(one) for one in found] == [("'-20 % sur les soins", "'-x", "'=1")]
+
+
+def test_a_region_that_is_too_long_is_told(base: Engine, spool: Settings) -> None:
+    row = imported(base, spool, csv_of([{"texte": "un", "région": "x" * 61}]), ".csv")
+    (error,) = errors_of(base, row["id"])
+    assert (error["field"], "la limite est de 60" in error["message"]) == ("région", True)
+
+
+def test_texts_that_come_again_by_another_import_keep_what_each_said(engine: Engine, spool: Settings) -> None:
+    imported(engine, spool, csv_of([{"texte": "même", "auteur": "@un"}]), ".csv")
+    row = imported(engine, spool, csv_of([{"texte": "même", "auteur": "@deux"}]), ".csv")
+    with engine.connect() as connection:
+        (item,) = connection.execute(select(ITEMS.c.id, ITEMS.c.author, ITEMS.c.seen)).all()
+        (again,) = receptions_of(connection, item.id)
+    assert (item.author, item.seen, again.author, again.import_id) == ("@un", 2, "@deux", row["id"])

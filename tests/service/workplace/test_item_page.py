@@ -1,18 +1,19 @@
 """The page of a text, by program and in a real browser: read, select, decide, undo, mask; no script is needed."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from markupsafe import escape
 from playwright.sync_api import Page, expect
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from model.records import Prediction
+from service.titles import BESIDE, NOT_ADMITTED
 from service.workplace.choices import choose
+from service.workplace.claims import claim
 from service.workplace.decided import Decided, decisions_of
 from service.workplace.items import Received, add_item, keep_prediction
-from service.workplace.schema import ITEMS
 from tests.service.workplace.conftest import Place, Read
 from tests.service.workplace.looks import assert_accessible
 from tests.service.workplace.volume import fill
@@ -59,6 +60,19 @@ def test_nothing_is_decided_before_a_person_says_so(place: Place, flagged: Read)
     assert "Personne n'a encore décidé" in page
     started = place.visitor("analyst").get(f"/textes/{id}?partir=1").text
     assert started.count(" checked") > 1
+
+
+def test_a_practice_beside_the_author_s_title_is_shown_to_be_checked(place: Place, flagged: Read) -> None:
+    said = flagged.prediction
+    author = {"status": "regulated", "start": 0, "end": 2, "text": said.author.text if said.author else "", "title": "infirmier"}
+    known = Prediction.model_validate(said.model_dump(mode="json") | {"author": author | {"beside": ["reiki"]}})
+    page = place.visitor("analyst").get(f"/textes/{new_text(place.engine, flagged.annotated.text, known)}").text
+    assert "profession de santé réglementée, Infirmier" in page
+    assert f"<dt>{escape(BESIDE)}</dt>" in page
+    assert escape(NOT_ADMITTED) in page
+    without = Prediction.model_validate(said.model_dump(mode="json") | {"author": author})
+    page = place.visitor("analyst").get(f"/textes/{new_text(place.engine, flagged.annotated.text + ' ', without)}").text
+    assert escape(BESIDE) not in page
 
 
 def test_a_decision_is_made_without_scripts(place: Place) -> None:
@@ -141,6 +155,8 @@ def test_what_is_received_is_never_run(browsed: Place) -> None:
     page.goto(f"/textes/{id}")
     page.fill("#comment", EVIL)
     page.get_by_role("button", name="Commenter").click()
+    page.get_by_role("button", name="Prendre ce texte").click()
+    page.wait_for_selector("#tenu")
     page.check("#stance-neutral")
     page.fill("#note", EVIL)
     page.get_by_role("button", name="Enregistrer cette lecture").click()
@@ -160,7 +176,11 @@ def test_what_is_received_is_never_run(browsed: Place) -> None:
 
 
 def open_at(page: Page, id: str) -> None:
+    """The page of a text, which is taken by its key."""
     page.goto(f"/textes/{id}")
+    expect(page.locator("[data-help]")).to_be_visible()
+    page.keyboard.press("c")
+    page.wait_for_selector("#tenu")
     expect(page.locator("[data-help]")).to_be_visible()
 
 
@@ -212,66 +232,6 @@ def test_a_passage_is_chosen_by_mouse_over_marks_and_masks(browsed: Place, flagg
     assert text[int(start) : int(end)] == text[evidence.start : evidence.end].strip()
 
 
-def test_personal_data_is_masked_and_shown_again(browsed: Place, analyser: object) -> None:
-    from model.analyser import Analyser
-
-    assert isinstance(analyser, Analyser)
-    id = new_text(browsed.engine, TEXT, analyser.predict(TEXT), author="@lou", url="https://exemple.example/lou")
-    page = browsed.page("analyst")
-    open_at(page, id)
-    page.keyboard.press("m")
-    assert "lou@exemple.example" not in page.locator("main").inner_text()
-    assert "@lou" not in page.locator("main").inner_text()
-    assert page.evaluate("chars.length") == len(TEXT)
-    page.keyboard.press("m")
-    assert "lou@exemple.example" in page.locator("#texte").inner_text()
-    masked = browsed.visitor("analyst").get(f"/textes/{id}?masque=1").text
-    assert "lou@exemple" not in masked
-    assert "exemple.example/lou" not in masked
-
-
-def test_two_browsers_take_the_same_text(browsed: Place) -> None:
-    id = new_text(browsed.engine)
-    first, second = browsed.page("analyst"), browsed.page("reviewer")
-    open_at(first, id)
-    open_at(second, id)
-    first.keyboard.press("c")
-    expect(first.locator("#tenu")).to_contain_text("Ce texte est à vous")
-    answer = second.request.post(
-        f"/textes/{id}/prise",
-        form={"csrf": second.locator("#decision [name=csrf]").input_value()},
-        headers={"Accept": "application/json"},
-    )
-    assert (answer.status, answer.json()["by"]) == (409, "Analyst")
-    second.reload()
-    expect(second.get_by_role("alert")).to_contain_text("Analyst travaille sur ce texte jusqu'au")
-    expect(second.get_by_role("button", name="Je ne sais pas")).to_be_disabled()
-
-
-def test_the_queue_is_worked_through_by_keyboard(browsed: Place, filled: Callable[[Engine, int], list[str]]) -> None:
-    filled(browsed.engine, 20)
-    page = browsed.page("analyst")
-    page.goto("/file")
-    expect(page.locator("[data-help]")).to_be_visible()
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    page.keyboard.press("k")
-    expect(page.locator("[data-row][aria-current=true]")).to_have_count(1)
-    page.keyboard.press("n")
-    seen = set()
-    for key in ("v", "x", "v", "v", "x", "v", "v", "v", "x", "v"):
-        page.wait_for_selector("#tenu")
-        expect(page.locator("[data-help]")).to_be_visible()
-        here = page.url
-        seen.add(here.split("/textes/")[1].split("?")[0])
-        page.keyboard.press(key)
-        expect(page).not_to_have_url(here)
-    assert len(seen) == 10
-    with browsed.engine.connect() as connection:
-        decided = set(connection.scalars(select(ITEMS.c.id).where(ITEMS.c.state != "new")))
-    assert decided == seen
-
-
 def test_single_keys_can_be_switched_off(browsed: Place) -> None:
     id = new_text(browsed.engine)
     page = browsed.page("analyst")
@@ -283,7 +243,8 @@ def test_single_keys_can_be_switched_off(browsed: Place) -> None:
     page.keyboard.press("2")
     page.reload()
     page.keyboard.press("x")
-    assert page.url.endswith(id)
+    expect(page.locator("button[data-key=x]")).to_be_visible()
+    expect(page.locator("kbd:visible")).to_have_count(0)
     assert records(browsed.engine, id) == []
 
 
@@ -296,14 +257,37 @@ def test_pages_hold_to_the_rules(browsed: Place, flagged: Read, analyser: object
     fill(browsed.engine, 60)
     id = new_text(browsed.engine, flagged.annotated.text, flagged.prediction, author="@a", url="https://a.example/x")
     page = browsed.page("reviewer", width=width, dark=dark)
+    with browsed.engine.begin() as connection:
+        claim(connection, id, browsed.people["reviewer"])
     page.goto(f"/textes/{id}?partir=1")
     page.get_by_role("button", name="Enregistrer cette lecture").click()
     page.wait_for_url(re.compile("fait="))
     for address in ("/file?tout=1&q=je&niveau=2&niveau=3", "/file?q=rien-de-tel", f"/textes/{id}", f"/textes/{id}/filtres"):
         page.goto(address)
-        for details in page.locator("details").all():
+        for details in page.locator("main details").all():
             details.evaluate("one => { one.open = true }")
         assert_accessible(page)
     page.goto("/file")
     page.keyboard.press("?")
     assert_accessible(page)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"passage": "zz:0:5"}, "champ « passage »"),
+        ({"passage": "miracle_cure:0:"}, "champ « passage »"),
+        ({"target": "zz"}, "champ « target »"),
+        ({"last": "99999999999999999999999"}, "champ « last »"),
+        ({"last": ""}, "champ « last »"),
+    ],
+)
+def test_what_a_form_says_that_cannot_be_read_is_refused_by_its_name(place: Place, sent: dict[str, str], said: str) -> None:
+    id = new_text(place.engine)
+    visitor = place.visitor("analyst")
+    whole = form_of(visitor.get(f"/textes/{id}").text) | {"action": "correct", "stance": "promotes"} | sent
+    answer = visitor.post(f"/textes/{id}/decision", whole)
+    assert (answer.status_code, records(place.engine, id)) == (422, [])
+    assert said in answer.text
+    kept = visitor.post(f"/textes/{id}/decision", form_of(answer.text) | {"action": "correct", "stance": "promotes"})
+    assert (kept.status_code, len(records(place.engine, id))) == (303, 1)

@@ -1,12 +1,15 @@
 """Texts received once and counted each time; what a model says beside them, and never over what people decided."""
 
 import threading
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, update
 
 from model.records import ContextCue, IndicatorScore, PracticeMention, Prediction, Risk, Stance
 from service.database import sha256_text
+from service.pages import environment
 from service.workplace.items import (
     Received,
     add_item,
@@ -15,9 +18,13 @@ from service.workplace.items import (
     doubt_of,
     find_item,
     keep_prediction,
+    new_id,
     newest_prediction,
 )
-from service.workplace.schema import ITEM_PRACTICES, ITEM_SIGNS, ITEMS, PREDICTIONS
+from service.workplace.people import Person
+from service.workplace.receptions import receptions_of
+from service.workplace.schema import IMPORTS, ITEM_PRACTICES, ITEM_SIGNS, ITEMS, PREDICTIONS
+from service.workplace.seen_again import receptions_panel
 from service.workplace.times import now
 
 
@@ -183,3 +190,50 @@ def test_hesitation_and_danger_are_columns(base: Engine) -> None:
         keep_prediction(connection, ids[2], predicted(0, 0.1, "promotes", context=[cue]), 0.75)
         found = [find_item(connection, id) for id in ids]
     assert [(item.hesitates, item.at_risk) for item in found if item] == [(True, False), (False, True), (False, False)]
+
+
+def test_where_and_when_else_a_text_was_seen_is_kept(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(IMPORTS.insert().values(**an_import("i1")))
+        first = add_item(connection, Received("texte", source="a", author="@un", url="https://a.fr/1", region="Bretagne"))
+        instant = datetime(2026, 11, 2, 9, tzinfo=UTC)
+        again = [
+            Received(
+                "texte", source="b", author="@deux", url="https://b.fr/2", captured_at=instant, region="Corse", channel="ad"
+            ),
+            Received("texte", source="b", author="@trois"),
+        ]
+        assert [one.new for one in add_items(connection, again, "i1")] == [False, False]
+        item = find_item(connection, first.id)
+        found = receptions_of(connection, first.id)
+        assert item
+        panel = receptions_panel(connection, item, Person("x", "x", "X", "analyst"))
+    assert (item.author, item.region, item.seen) == ("@un", "Bretagne", 3), "la première réception reste celle du texte"
+    assert [(one.author, one.source, one.url, one.region, one.channel) for one in found] == [
+        ("@deux", "b", "https://b.fr/2", "Corse", "ad"),
+        ("@trois", "b", None, None, None),
+    ]
+    assert found[0].captured_at == instant
+    assert {one.import_name for one in found} == {"essai"}
+    assert panel
+    assert "@deux" in environment().get_template(panel.template).render(panel=panel.values, masked=False)
+    assert "@deux" not in environment().get_template(panel.template).render(panel=panel.values, masked=True)
+
+
+def an_import(id: str) -> dict[str, Any]:
+    counts = dict.fromkeys(("read", "added", "duplicates", "errors"), 0)
+    return {"id": id, "name": "essai", "source": "", "state": "done", "options": {}, "started_at": now(), **counts}
+
+
+def test_what_arrives_together_keeps_its_order(engine: Engine) -> None:
+    texts = [f"texte numéro {number}" for number in range(700)]
+    with engine.begin() as connection:
+        for lot in (texts[:500], texts[500:]):
+            add_items(connection, [Received(text) for text in lot])
+        assert list(connection.scalars(select(ITEMS.c.text).order_by(ITEMS.c.id))) == texts
+
+
+def test_identifiers_grow_and_are_never_given_twice() -> None:
+    made = [new_id() for _ in range(100_000)]
+    assert made == sorted(set(made))
+    assert {len(id) for id in made} == {28}

@@ -6,15 +6,21 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from model.labels import CHANNELS, INDICATORS, LEVELS, STANCES, TARGETS
-from service.label_studio import labelling_config, missing_controls, prediction_result, text_of, verdict_of
+from service.annotations import verdict_of
+from service.label_studio import labelling_config, map_people, missing_controls, prediction_result, text_of
 from service.workplace import claims
-from service.workplace.decided import Decided, decisions_of
-from service.workplace.items import find_item, keep_prediction
+from service.workplace.agreement import measure
+from service.workplace.choices import choose
+from service.workplace.decided import Decided, Verdict, decisions_of
+from service.workplace.decisions import decide
+from service.workplace.golden import make_golden
+from service.workplace.items import Received, add_item, find_item, keep_prediction
 from service.workplace.keys import create_key
-from service.workplace.schema import COMMENTS, DECISIONS, ITEMS
+from service.workplace.people import AccountError, Role
+from service.workplace.schema import COMMENTS, DECISIONS, ITEMS, READINGS, USERS
 from tests.service.workplace.conftest import Place, Read
 from tests.service.workplace.looks import assert_accessible
 from tests.training.test_exchange import tools
@@ -57,9 +63,9 @@ def message(action: str = "ANNOTATION_CREATED", number: int = 5, **changes: Any)
     }
 
 
-def keyed(place: Place, *scopes: str, basic: bool = False) -> httpx.Client:
-    """A program with a key of the analyst, sent as Label Studio sends it."""
-    key = create_key(place.engine, place.people["analyst"], "Label Studio", scopes or ("predict", "review"))
+def keyed(place: Place, *scopes: str, basic: bool = False, role: Role = "analyst") -> httpx.Client:
+    """A program with a key of the analyst (or of another role), sent as Label Studio sends it."""
+    key = create_key(place.engine, place.people[role], "Label Studio", scopes or ("predict", "review"))
     if basic:
         return place.client(auth=("label-studio", key))
     return place.client(headers={"Authorization": f"Bearer {key}"})
@@ -190,17 +196,112 @@ def test_people_are_who_the_administration_says_they_are(each_place: Place) -> N
     assert administrator.post("/modeles/label-studio", data={"people": "3 = reviewer\r\n\r\n"}).status_code == 303
     assert "3 = reviewer" in administrator.get("/modeles/label-studio").text
     assert each_place.visitor("reviewer").get("/modeles/label-studio").status_code == 403
-    program = keyed(each_place)
-    program.post("/label-studio/webhook", json=message())
-    # Somebody else there, whom nobody named here: the holder of the key, who reads second.
-    program.post("/label-studio/webhook", json=message(number=6, completed_by={"id": 9, "email": "x@y.example"}))
-    first, second = records(each_place)
-    assert (first.user_id, first.kind) == (each_place.people["reviewer"].id, "first")
-    assert (second.user_id, second.kind) == (each_place.people["analyst"].id, "second")
-    # Known by a login that is their address.
+    # Whoever is named there, a key signs as its holder, even where the login is the address.
     named = each_place.person("lou@vigie.example")
-    program.post("/label-studio/webhook", json=message(number=7, completed_by={"id": 12, "email": "Lou@vigie.example"}))
-    assert records(each_place)[-1].user_id == named.id
+    program = keyed(each_place)
+    for number, by in ((5, 3), (6, {"id": 12, "email": "lou@vigie.example"}), (7, {"username": "administrator"})):
+        program.post("/label-studio/webhook", json=message(number=number, completed_by=by))
+    assert {decided.user_id for decided in records(each_place)} == {each_place.people["analyst"].id}
+    # One that may speak for others does so for those whom the administration named, and the record says whose key it was.
+    with pytest.raises(AccountError, match="Votre rôle"):
+        create_key(each_place.engine, each_place.people["analyst"], "Label Studio", ("review", "speak"))
+    chief = each_place.people["administrator"]
+    key = create_key(each_place.engine, chief, "Label Studio", ("review", "speak"))
+    speaking = each_place.client(headers={"Authorization": f"Bearer {key}"})
+    given = (8, 3), (9, {"id": 9, "email": "x@y.example"}), (10, {"id": 12, "email": "lou@vigie.example"})
+    for number, by in given:
+        task = {"id": number, "data": {"text": f"{OFFER} Texte {number}."}}
+        speaking.post("/label-studio/webhook", json=message(number=number, completed_by=by) | {"task": task})
+    made = {decided.item_id: decided for decided in records(each_place) if decided.user_id != each_place.people["analyst"].id}
+    signed = {(decided.user_id, decided.sent_by, decided.kind) for decided in made.values()}
+    assert signed == {(each_place.people["reviewer"].id, chief.id, "first"), (chief.id, None, "first")}
+    assert named.id not in {decided.user_id for decided in made.values()}
+    (spoken,) = (decided for decided in made.values() if decided.sent_by)
+    assert "envoyée avec la clé de Administrator" in administrator.get(f"/textes/{spoken.item_id}").text
+    # Somebody whose role was taken away speaks for nobody any more.
+    with each_place.engine.begin() as connection:
+        connection.execute(update(USERS).where(USERS.c.id == chief.id).values(role="analyst"))
+    task = {"id": 11, "data": {"text": f"{OFFER} Texte 11."}}
+    speaking.post("/label-studio/webhook", json=message(number=11) | {"task": task})
+    assert (records(each_place)[-1].user_id, records(each_place)[-1].sent_by) == (chief.id, None)
+
+
+def _first(place: Place, share: float) -> str:
+    """The text of the tasks, read first by the reviewer; a share of such texts is read twice."""
+    choose(place.engine, "second_share", share, place.people["administrator"])
+    with place.engine.begin() as connection:
+        item_id = add_item(connection, Received(OFFER)).id
+    decide(place.engine, item_id, place.people["reviewer"], Verdict(stance="neutral", level=0), None)
+    return item_id
+
+
+def _comments(place: Place) -> list[str]:
+    with place.engine.connect() as connection:
+        return list(connection.execute(select(COMMENTS.c.text)).scalars())
+
+
+@pytest.mark.parametrize("closed_by", ["second reading", "golden"])
+def test_what_is_closed_here_is_not_decided_there(each_place: Place, closed_by: str) -> None:
+    item_id = _first(each_place, 1 if closed_by == "second reading" else 0)
+    if closed_by == "golden":
+        with each_place.engine.begin() as connection:
+            make_golden(connection, item_id, each_place.people["administrator"])
+    else:
+        with each_place.engine.begin() as connection:
+            claims.claim(connection, item_id, each_place.people["administrator"])
+    program = keyed(each_place)
+    for _ in range(2):
+        answer = program.post("/label-studio/webhook", json=message())
+        assert answer.status_code == 409
+        assert "gardée en commentaire" in answer.json()["detail"]
+        assert not any(one.name in answer.text for one in each_place.people.values())
+    assert [decided.kind for decided in records(each_place)] == ["first"]
+    with each_place.engine.connect() as connection:
+        kept = find_item(connection, item_id)
+    assert kept
+    assert (kept.state, kept.decided_level) == ("open" if closed_by == "second reading" else "done", 0)
+    (told,) = _comments(each_place)
+    assert f"« {OFFER[slice(*WHERE)]} »" in told
+    assert "Position de l'auteur : promeut" in told
+
+
+def test_it_never_reads_blind_nor_ends_a_dispute(each_place: Place) -> None:
+    item_id = _first(each_place, 1)
+    program = keyed(each_place, "review", "speak", role="administrator")
+    map_people(each_place.engine, {"3": "reviewer"}, each_place.people["administrator"])
+    assert program.post("/label-studio/webhook", json=message(result=result("neutral"))).status_code == 201
+    with each_place.engine.connect() as connection:
+        kept = find_item(connection, item_id)
+        assert kept
+        assert kept.state == "open"
+        assert connection.execute(select(READINGS.c.state)).scalar_one() == "waiting"
+        assert measure(connection).texts + measure(connection).other == 0
+    assert [decided.kind for decided in records(each_place)] == ["first", "first"]
+    second = Verdict("second", stance="warns", level=0)
+    decide(each_place.engine, item_id, each_place.people["administrator"], second, None)
+    changed = message("ANNOTATION_UPDATED", updated_at="2026-11-22T20:05:00Z", result=result("warns"))
+    answer = program.post("/label-studio/webhook", json=changed)
+    assert answer.status_code == 422
+    assert "une autre personne arbitre" in answer.json()["detail"]
+    assert len(records(each_place)) == 3
+
+
+def test_what_somebody_else_signed_is_not_withdrawn_by_a_key(place: Place) -> None:
+    chief = place.people["administrator"]
+    map_people(place.engine, {"3": "reviewer"}, chief)
+    key = create_key(place.engine, chief, "Label Studio", ("review", "speak"))
+    speaking = place.client(headers={"Authorization": f"Bearer {key}"})
+    speaking.post("/label-studio/webhook", json=message())
+    gone = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 5}], "project": message()["project"]}
+    changed = message("ANNOTATION_UPDATED", updated_at="2026-11-22T20:05:00Z")
+    for sent in (gone, changed):
+        refused = keyed(place).post("/label-studio/webhook", json=sent)
+        assert refused.status_code == 422
+        assert "Seule la personne" in refused.json()["detail"]
+    assert [decided.kind for decided in records(place)] == ["first"]
+    assert speaking.post("/label-studio/webhook", json=gone).status_code == 201
+    withdrawal = records(place)[-1]
+    assert (withdrawal.kind, withdrawal.user_id) == ("withdrawal", chief.id)
 
 
 def test_a_text_claimed_here_is_not_decided_there_and_a_comment_says_so(each_place: Place) -> None:

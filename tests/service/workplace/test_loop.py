@@ -1,5 +1,6 @@
 """The loop: decisions train a challenger in a process of its own, which is compared, promoted or not, and taken back."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import Engine, select, update
 
+from model.errors import ArtefactError
 from model.promotion import history
 from model.store import current_name
 from service.settings import Settings
 from service.workplace import lineage, loop, runs
+from service.workplace.choices import choose
 from service.workplace.decided import Mark, Verdict
 from service.workplace.decisions import decide, withdraw
 from service.workplace.items import Received, add_item
@@ -216,7 +220,8 @@ def workplace(small: Settings, browser: Browser) -> Iterator[Place]:
 
 
 def review(place: Place) -> tuple[list[str], list[str]]:
-    """Decide forty texts; gives the decisions that may be learned from, and the texts that are kept apart."""
+    """Decide forty texts, none to be read again; gives the decisions to learn from, and the texts that are kept apart."""
+    choose(place.engine, "second_share", 0, place.people["administrator"])
     learned, held = [], []
     for number in range(40):
         text = f"Stage {number} : la fréquence {number * 7} hertz répare vos cellules, {number * 13 + 20} euros par personne."
@@ -391,3 +396,33 @@ def test_a_state_written_after_the_end_changes_nothing(engine: Engine, people: d
     training = loop.find_training(engine, id)
     assert training
     assert training.state == "stopped"
+
+
+def test_no_model_serves_without_a_name_and_no_name_without_a_switch(
+    engine: Engine, people: dict[Role, Person], tmp_path: Path
+) -> None:
+    (tmp_path / "current").write_text("ancien\n", encoding="utf-8")
+    spool = Settings(model_dir=tmp_path)
+    done = {"id": "t", "state": "done", "challenger": "nouveau", "comparison": {"passes": True, "champion": "ancien"}}
+    with engine.begin() as connection:
+        connection.execute(TRAININGS.insert().values(**done, asked_at=now()))
+    with pytest.raises(ArtefactError):
+        loop.promote(engine, spool, "t", people["administrator"], "")
+    assert loop.list_promotions(engine) == [], "un modèle qui ne se laisse pas charger ne laisse pas de nom"
+    # The process died between the record and the switch.
+    left = {"artefact": "nouveau", "previous": "ancien", "kind": "promotion", "user_id": people["administrator"].id}
+    with engine.begin() as connection:
+        connection.execute(PROMOTIONS.insert().values(**left, made_at=now()))
+    loop.refresh(engine, spool)
+    assert len(loop.list_promotions(engine)) == 1, "elle est peut-être en train de se faire"
+    with engine.begin() as connection:
+        connection.execute(PROMOTIONS.update().values(made_at=now() - timedelta(hours=1)))
+    loop.refresh(engine, spool)
+    assert loop.list_promotions(engine) == []
+    # One that was made stays, whatever served since.
+    with engine.begin() as connection:
+        connection.execute(PROMOTIONS.insert().values(**left, made_at=now() - timedelta(hours=1)))
+    change = {"at": (now() - timedelta(hours=1)).isoformat(), "verb": "promote", "name": "nouveau"}
+    (tmp_path / "history.jsonl").write_text(json.dumps(change) + "\n", encoding="utf-8")
+    loop.refresh(engine, spool)
+    assert len(loop.list_promotions(engine)) == 1

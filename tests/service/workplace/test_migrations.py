@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from model.errors import VigieError
 from service.database import FEEDBACK, METADATA, TEXTS, add_feedback, all_feedback, connect_database, open_checked, open_database
 from service.migrations import upgrade
+from service.workplace.schema import ITEMS
 from service.workplace.times import now
 from tests.service.workplace.postgres import run_sql
 
@@ -113,3 +114,30 @@ def test_a_writing_transaction_on_sqlite_is_alone_from_its_start(base: Engine) -
             assert second.execute(text("select count(*) from users")).scalar() == 0, "on peut toujours lire"
             with pytest.raises(Exception, match="database is locked"):
                 second.execute(text("delete from users"))
+
+
+def test_texts_of_before_keep_what_they_hold_and_get_a_region(new_url: str) -> None:
+    engine = connect_database(new_url)
+    with engine.begin() as connection:
+        upgrade(connection, "0004")
+        before = [column for column in ITEMS.c if column.name != "region"]
+        values = {
+            "id": "a",
+            "text": "été",
+            "sha256": "0",
+            "words": 1,
+            "source": "s",
+            "received_at": now(),
+            "seen": 2,
+            "doubt": 0.0,
+        }
+        values |= {"state": "done", "decided_level": 2, **dict.fromkeys(("at_risk", "hesitates", "contradicts"), False)}
+        connection.execute(ITEMS.insert().values(**values))
+        kept = dict(connection.execute(select(*before)).mappings().one())
+    with engine.begin() as connection:
+        upgrade(connection)
+        assert dict(connection.execute(select(*before)).mappings().one()) == kept
+        assert connection.execute(select(ITEMS.c.region)).scalar_one() is None
+        tables = set(inspect(connection).get_table_names())
+        assert {"receptions", "exports"} <= tables
+    engine.dispose()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from model.levels import level_of
 from service.workplace.decided import Mark, Verdict
@@ -17,6 +17,7 @@ from service.workplace.reviewed import count_decided, reviewed_texts
 from service.workplace.schema import GOLDEN, READINGS
 from service.workplace.times import now
 from tests.service.workplace.conftest import add_person
+from tests.service.workplace.volume import fill
 from training.corpus import load_corpus
 from training.joining import read_reviewed
 
@@ -171,3 +172,23 @@ def test_the_verb_writes_a_file_that_the_corpus_reads(
     assert first.group == second.group != ""  # near-duplicates stay together
     assert first.writer == second.writer != ""
     assert {first.split, second.split} <= {"train", "test"}
+
+
+def test_decided_texts_are_counted_along_an_index(engine: Engine) -> None:
+    fill(engine, 2_000)
+    seen: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def sees(_: object, __: object, statement: str, *___: object) -> None:
+        if "count" in statement:
+            seen.append(statement)
+
+    with engine.connect() as connection:
+        counted = count_decided(connection)
+        assert counted > 100
+        if engine.dialect.name == "sqlite":
+            plan = connection.exec_driver_sql(f"explain query plan {seen[0]}").all()
+        else:
+            connection.exec_driver_sql("set enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"explain {seen[0]}").all()
+    assert "ix_items_decided_level" in str(plan)

@@ -11,9 +11,10 @@ from model.labels import INDICATOR_IDS, TARGET_IDS
 from service.workplace import candidates, sampling
 from service.workplace.choices import POLICIES, choose
 from service.workplace.claims import claim, release
+from service.workplace.cohorts import sample
 from service.workplace.items import keep_prediction
 from service.workplace.people import Person, Role
-from service.workplace.sampling import draw, drawn, forget_candidates, reached
+from service.workplace.sampling import draw, drawn, forget_candidates
 from service.workplace.schema import ITEMS, READINGS, TRAINING_DECISIONS, TRAININGS
 from service.workplace.times import now
 from tests.service.workplace.made import add, prediction, say
@@ -63,11 +64,11 @@ def test_random_walk_follows_the_digests_and_nobody_chooses(engine: Engine, peop
     assert other.item_id == order[1]
     with engine.begin() as connection:
         release(connection, order[1], reviewer)
-        assert reached(connection) is None
+        assert sample(connection).texts == 0
     say(engine, order[2], reviewer)
     say(engine, order[0], analyst, drawn_by="random", drawn_share=1.0)
     with engine.connect() as connection:
-        assert reached(connection) == _digests(engine)[order[0]]
+        assert sample(connection).texts == 1, "le texte au-delà de la lecture au hasard ne compte pas"
 
 
 def test_token_says_how_a_text_came_and_cannot_be_made_up(engine: Engine, people: People) -> None:
@@ -140,7 +141,9 @@ def test_person_against_model_is_read_again_blind_by_another(engine: Engine, peo
     assert (found.item_id, found.task, found.policy) == (item, "second", "disagreement")
     with engine.connect() as connection:
         reading = connection.execute(select(READINGS)).mappings().one()
-        assert found.path.startswith(f"/relecture/{reading['id']}?tirage=disagreement")
+        # How it was drawn stays with the reading, not in an address that the next reader would not have.
+        assert found.path == f"/relecture/{reading['id']}?retour=1"
+        assert (reading["drawn_by"], reading["drawn_share"]) == ("disagreement", found.share)
         assert connection.execute(select(ITEMS.c.state).where(ITEMS.c.id == item)).scalar() == "open"
 
 

@@ -1,15 +1,22 @@
 """Near-duplicates are found, others are not, and decisions are told to those that resemble."""
 
 import random
+from collections import Counter
+from time import perf_counter
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 
+from service.workplace.decisions import decisions_of
 from service.workplace.items import Received, add_item, find_item
 from service.workplace.schema import BANDS, ITEMS
-from service.workplace.similar import Near, forget, grams, index, likeness, near, resemble, retract, spread
+from service.workplace.scoring import keep
+from service.workplace.similar import Near, forget, grams, index, index_all, likeness, near, resemble, retract, spread
 from service.workplace.times import now
+from tests.service.workplace.conftest import add_people
+from tests.service.workplace.made import prediction, say
 
 WORDS = [f"mot{number}" for number in range(2_000)]
 
@@ -71,37 +78,129 @@ def test_a_text_without_a_word_is_near_nothing(base: Engine) -> None:
         assert near(connection, "inconnu") == []
 
 
-def test_a_large_family_stays_quick_and_names_its_decided_text(engine: Engine) -> None:
-    words = random.Random(1).choices(WORDS, k=60)
+def family(connection: Connection, count: int, seed: int, words: int = 60) -> list[str]:
+    """Indexed texts that are near-duplicates of each other."""
+    common = random.Random(seed).choices(WORDS, k=words)
+    texts = {add_item(connection, Received(text)).id: text for text in (" ".join([*common, str(n)]) for n in range(count))}
+    index_all(connection, texts)
+    return list(texts)
+
+
+def set_decided(engine: Engine, id: str, *, decided: bool = True) -> None:
     with engine.begin() as connection:
-        ids = []
-        for number in range(150):
-            text = " ".join([*words, str(number)])
-            ids.append(add_item(connection, Received(text)).id)
-            index(connection, ids[-1], text)
-            if number == 0:
-                connection.execute(update(ITEMS).values(decided_at=now(), decided_level=2, decided_stance="promotes"))
-            resemble(connection, ids[-1])
+        connection.execute(update(ITEMS).where(ITEMS.c.id == id).values(decided_at=now() if decided else None))
+
+
+def resembling(engine: Engine) -> dict[str, str | None]:
+    with engine.connect() as connection:
+        return {id: name for id, name in connection.execute(select(ITEMS.c.id, ITEMS.c.resembles))}
+
+
+def test_a_large_family_stays_quick_and_names_its_decided_text(engine: Engine) -> None:
+    with engine.begin() as connection:
+        first = family(connection, 1, 1)[0]
+    set_decided(engine, first)
+    with engine.begin() as connection:
+        ids = family(connection, 150, 1)[1:]
+    for lot in (ids[:75], ids[75:]):
+        resemble(engine, lot)
+    with engine.connect() as connection:
         assert 50 <= len(near(connection, ids[75])) <= 51
-        named = connection.execute(select(func.count()).select_from(ITEMS).where(ITEMS.c.resembles == ids[0])).scalar()
-    assert named == 149
+    assert Counter(resembling(engine).values()) == {None: 1, first: 149}
 
 
 def test_a_decision_spreads_and_its_withdrawal_takes_it_back(engine: Engine) -> None:
-    words = random.Random(2).choices(WORDS, k=60)
     with engine.begin() as connection:
-        ids = []
-        for number in range(3):
-            text = " ".join([*words, str(number)])
-            ids.append(add_item(connection, Received(text)).id)
-            index(connection, ids[-1], text)
-        connection.execute(update(ITEMS).where(ITEMS.c.id == ids[0]).values(decided_at=now()))
-        assert spread(connection, ids[0]) == 2
-        resembling = [find_item(connection, id) for id in ids]
-        assert [item and item.resembles for item in resembling] == [None, ids[0], ids[0]]
-        connection.execute(update(ITEMS).where(ITEMS.c.id == ids[0]).values(decided_at=None))
-        retract(connection, ids[0])
-        assert connection.execute(select(ITEMS.c.resembles)).scalars().all() == [None, None, None]
+        ids = family(connection, 3, 2)
+    set_decided(engine, ids[0])
+    spread(engine, ids[0])
+    assert resembling(engine) == {ids[0]: None, ids[1]: ids[0], ids[2]: ids[0]}
+    set_decided(engine, ids[0], decided=False)
+    retract(engine, ids[0])
+    assert set(resembling(engine).values()) == {None}
+    with engine.begin() as connection:
         forget(connection, ids[0])
         assert [one.item_id for one in near(connection, ids[1])] == [ids[2]]
         assert connection.execute(select(func.count()).select_from(BANDS)).scalar() == 48
+
+
+def test_a_withdrawal_leaves_another_decided_text_to_name(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = family(connection, 4, 3)
+    for id in ids[:2]:
+        set_decided(engine, id)
+    spread(engine, ids[0])
+    set_decided(engine, ids[0], decided=False)
+    retract(engine, ids[0])
+    assert [resembling(engine)[id] for id in ids[2:]] == [ids[1], ids[1]]
+
+
+def test_a_text_withdrawn_while_others_are_compared_is_not_named(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = family(connection, 3, 4)
+    # Nobody decided it (any more) when what was compared is written.
+    spread(engine, ids[0])
+    assert set(resembling(engine).values()) == {None}
+
+
+def test_the_only_writer_is_not_held_while_a_large_family_is_compared(base: Engine) -> None:
+    with base.begin() as connection:
+        ids = family(connection, 60, 5, words=600)
+    set_decided(base, ids[0])
+    spread(base, ids[0])
+    set_decided(base, ids[1])
+    set_decided(base, ids[0], decided=False)
+    held: list[float] = []
+    begun: dict[int, float] = {}
+
+    @event.listens_for(base, "begin")
+    def begins(connection: Connection) -> None:
+        if connection.get_execution_options().get("vigie_writes"):
+            begun[id(connection.connection.dbapi_connection)] = perf_counter()
+
+    @event.listens_for(base, "commit")
+    def ends(connection: Connection) -> None:
+        started = begun.pop(id(connection.connection.dbapi_connection), None)
+        if started is not None:
+            held.append(perf_counter() - started)
+
+    started = perf_counter()
+    retract(base, ids[0])
+    spent = perf_counter() - started
+    assert set(resembling(base).values()) == {None, ids[1]}
+    assert held
+    assert max(held) < max(0.05, spent / 4), f"{max(held):.2f} s de {spent:.2f} s"
+
+
+def test_texts_are_written_in_one_order_whoever_writes_them(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = family(connection, 5, 6)
+        texts = {id: find.text for id in ids if (find := find_item(connection, id))}
+    set_decided(engine, ids[2])
+    written: list[list[str]] = []
+
+    @event.listens_for(engine, "begin")
+    def begins(_: Connection) -> None:
+        written.append([])
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def sees(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if statement.startswith("UPDATE items"):
+            values = parameters.values() if isinstance(parameters, dict) else parameters
+            written[-1] += [value for value in values if value in ids and value != ids[2]]
+
+    said = {id: prediction("isolation") for id in reversed(ids)}
+    keep(engine, texts, said, 0.5)
+    spread(engine, ids[2])
+    assert [lot for lot in written if len(lot) > 1]
+    assert all(lot == sorted(lot) for lot in written)
+
+
+def test_a_decision_stands_where_its_near_duplicates_cannot_be_told(base: Engine) -> None:
+    person = add_people(base)["analyst"]
+    with base.begin() as connection:
+        ids = family(connection, 2, 7)
+        connection.execute(text("drop table bands"))
+    made = say(base, ids[0], person, "isolation")
+    with base.connect() as connection:
+        assert [one.id for one in decisions_of(connection, ids[0])] == [made]

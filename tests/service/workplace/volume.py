@@ -94,3 +94,11 @@ def fill(engine: Engine, count: int, seed: int = 1) -> list[str]:
     if lot:
         write()
     return ids
+
+
+def fill_unread(engine: Engine, count: int) -> None:
+    """`fill`, where nobody has read anything yet."""
+    fill(engine, count)
+    clean = {"state": "new", "decided_level": None, "decided_stance": None, "decided_at": None, "contradicts": False}
+    with engine.begin() as connection:
+        connection.execute(ITEMS.update().values(**clean))

@@ -1,0 +1,305 @@
+"""Practices named in a text, however they are written, and told apart from the other things that bear the same name.
+
+A name is sought under the forms of its words (`model.forms`), glued (« #lavementaucafe ») or cut (« radio-esthésie »), and may
+be doubtful by itself (« pendule », « médium », « Hamer »): the table then says what the words around must or must not be.
+The longest name wins. The cost is linear in the text.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import regex
+
+from model.forms import any_of, glued_forms, name_forms, sound_of, words_of_name
+from model.phrases import Hit, Token
+from model.tables import Doubt, Practice, load_tables
+from model.text import Span
+from model.words import vocabulary
+
+_TABLE: Final = "practice"
+_WORD: Final = regex.compile(r"[\p{L}\p{N}]+")
+#: Between two words of one name: no comma, no full stop.
+_GAP: Final = regex.compile(r"""[ \n]?[-'"«»_/·*+®™]?[ \n]?""")
+_LEAST_GLUED: Final = 6
+_LEAST_CUT: Final = 7
+_LEAST_HYPHENED: Final = 5
+_LEAST_OF_WORDS: Final = 9
+_LEAST_PIECE: Final = 4
+_MOST_PIECES: Final = 4
+_LEAST_IN_TAG: Final = 5
+_LONGEST_TAG: Final = 60
+_LEAST_HEARD: Final = 6
+_HOMONYM_WORDS: Final = 8
+_NEEDED_WORDS: Final = 12
+_CARE: Final = "@soin"
+# Words before a capitalised name that make it a person's or a street's.
+_BEFORE_SURNAME: Final = frozenset(
+    (
+        "m", "mr", "mme", "mlle", "madame", "monsieur", "mademoiselle", "rue", "avenue", "boulevard", "place", "quai", "impasse",
+        "square", "famille", "maitre", "coach", "dr", "docteur", "docteure", "professeur", "notre",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A name of a practice: the forms of its words, and what is doubtful about it."""
+
+    entry: str
+    words: tuple[frozenset[str], ...]
+    written: str
+    doubt: Doubt | None
+
+    shadows: tuple[tuple[tuple[frozenset[str], ...], Doubt], ...] = ()
+
+    @classmethod
+    def of(cls, entry: str, variant: str, doubts: Sequence[tuple[str, Doubt]]) -> "_Name":
+        """A name; its `shadows` are the doubtful names of the same practice that one of its forms is."""
+        forms = name_forms(variant)
+        if not forms:
+            raise ValueError(f"Pratique {entry} : le nom {variant!r} ne contient aucun mot.")
+        doubt = next((doubt for name, doubt in doubts if name == variant), None)
+        others = [(name_forms(name), other) for name, other in doubts] if doubt is None else []
+        shared = ((named, other) for named, other in others if len(named) == len(forms))
+        shadows = tuple((named, other) for named, other in shared if all(map(frozenset.intersection, forms, named)))
+        return cls(entry, forms, variant, doubt, shadows)
+
+    def doubt_of(self, texts: Sequence[str]) -> Doubt | None:
+        """What is doubtful about the name where it is written with these words."""
+        for words, doubt in self.shadows:
+            if len(words) == len(texts) and all(text in word for text, word in zip(texts, words, strict=True)):
+                return doubt
+        return self.doubt
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    name: _Name
+    first: int
+    after: int
+    span: Span
+    doubt: Doubt | None
+
+
+def find_practices(text: str, tokens: Sequence[Token]) -> list[Hit]:
+    """The practices named in a clean text with these tokens, sorted by position; no two overlap."""
+    return _finder().find(text, tokens)
+
+
+def is_sure(entry: str, name: str) -> bool:
+    """Whether a name of a practice names it wherever it stands, whatever the words around.
+
+    Raises:
+        KeyError: this practice has no such name.
+    """
+    found = _finder().names[entry, name]
+    return found.doubt is None and found.doubt_of(words_of_name(name)) is None
+
+
+@cache
+def _finder() -> "PracticeFinder":
+    tables = load_tables()
+    return PracticeFinder(tables.practices, tables.care_words)
+
+
+class PracticeFinder:
+    """Finds the names of practices in the tokens of a text."""
+
+    def __init__(self, practices: Iterable[Practice], care_words: Sequence[str]) -> None:
+        """Index practices; `care_words` are those that « @soin » stands for.
+
+        Raises:
+            ValueError: a name has no word.
+        """
+        self.names: dict[tuple[str, str], _Name] = {}
+        self._begun: dict[str, list[_Name]] = defaultdict(list)
+        self._glued: dict[str, _Name] = {}
+        self._heard: dict[str, _Name] = {}
+        self._homonyms: dict[str, regex.Pattern[str]] = {}
+        self._rules: dict[Doubt, tuple[regex.Pattern[str] | None, regex.Pattern[str] | None]] = {}
+        for practice in practices:
+            doubts = [(name, doubt) for doubt in practice.doubtful for name in doubt.names]
+            if practice.homonyms:
+                self._homonyms[practice.id] = any_of(practice.homonyms)
+            for doubt in practice.doubtful:
+                needs = [word for need in doubt.needs for word in (care_words if need == _CARE else (need,))]
+                self._rules[doubt] = (any_of(needs) if needs else None, any_of(doubt.unless) if doubt.unless else None)
+            names = sorted(practice.variants, key=lambda variant: all(variant != name for name, _ in doubts))
+            for variant in names:  # a form of a doubtful name is doubtful
+                name = _Name.of(practice.id, variant, doubts)
+                self.names[practice.id, variant] = name
+                for form in name.words[0]:
+                    self._begun[form].append(name)
+                for glued in glued_forms(words_of_name(variant), name.words):
+                    self._glued.setdefault(glued, name)
+                    if len(name.words) == 1 and len(glued) >= _LEAST_HEARD:
+                        self._heard.setdefault(sound_of(glued), name)
+
+    def find(self, text: str, tokens: Sequence[Token]) -> list[Hit]:
+        """The practices named, sorted by position; the longest name wins."""
+        candidates = list(self._candidates(text, tokens))
+        if not candidates:
+            return []
+        texts = [token.text for token in tokens]
+        kept = [one for one in candidates if not self._is_homonym(one, texts)]
+        sure = [one for one in kept if one.doubt is None]
+        doubtful = [one for one in kept if one.doubt is not None]
+        for _ in range(2):  # what is meant may tell that its neighbours are
+            meant = [one for one in doubtful if self._is_meant(one, text, tokens, texts, sure)]
+            sure += meant
+            doubtful = [one for one in doubtful if one not in meant]
+            if not meant or not doubtful:
+                break
+        chosen: list[_Candidate] = []
+        taken: set[int] = set()
+        for one in sorted(sure, key=lambda one: (one.span.start - one.span.end, one.span.start, one.name.entry)):
+            places = range(one.first, one.after)
+            inside_one = one.after == one.first + 1 and one.span != tokens[one.first].span
+            if taken.isdisjoint(places) or (inside_one and not any(one.span.overlaps(other.span) for other in chosen)):
+                taken.update(places)
+                chosen.append(one)
+        chosen.sort(key=lambda one: one.span.start)
+        return [Hit(_TABLE, one.name.entry, one.first, one.after, one.span) for one in chosen]
+
+    def _candidates(self, text: str, tokens: Sequence[Token]) -> Iterator[_Candidate]:
+        for first, token in enumerate(tokens):
+            if token.text.endswith("o") and text[token.span.end : token.span.end + 1] == "-":
+                yield from self._cut(text, tokens, first)  # « ostéo-articulaire » is no « ostéo »
+                names: Sequence[_Name] = [name for name in self._begun.get(token.text, ()) if len(name.words) > 1]
+            else:
+                names = self._begun.get(token.text, ())
+            for name in names:
+                after = first + len(name.words)
+                if after == first + 1 or (after <= len(tokens) and self._follow(name, text, tokens, first)):
+                    doubt = name.doubt_of([one.text for one in tokens[first:after]]) if name.shadows else name.doubt
+                    yield _Candidate(name, first, after, Span(token.span.start, tokens[after - 1].span.end), doubt)
+            yield from self._cut(text, tokens, first)
+            unknown = len(token.text) >= _LEAST_HEARD and token.text not in vocabulary().known
+            if unknown and (heard := self._heard.get(sound_of(token.text))):
+                yield _Candidate(heard, first, first + 1, token.span, heard.doubt)
+            if token.span.start and text[token.span.start - 1] == "#":
+                yield from self._in_tag(token, first)
+
+    @staticmethod
+    def _follow(name: _Name, text: str, tokens: Sequence[Token], first: int) -> bool:
+        for offset in range(1, len(name.words)):
+            before, token = tokens[first + offset - 1], tokens[first + offset]
+            if token.text not in name.words[offset] or not _GAP.fullmatch(text, before.span.end, token.span.start):
+                return False
+        return True
+
+    def _cut(self, text: str, tokens: Sequence[Token], first: int) -> Iterator[_Candidate]:
+        """Names glued in one token, or cut in two to four where the table writes one word; abbreviations with stops."""
+        joined = tokens[first].text
+        if len(joined) >= _LEAST_GLUED and (name := self._glued.get(joined)):
+            yield _Candidate(name, first, first + 1, tokens[first].span, name.doubt)
+        letters = len(joined) == 1
+        for after in range(first + 1, min(first + _MOST_PIECES, len(tokens))):
+            before, token = tokens[after - 1], tokens[after]
+            gap = text[before.span.end : token.span.start]
+            letters = letters and len(token.text) == 1 and gap in (".", ". ")
+            if not letters and (gap not in (" ", "-", "'", "- ", " -") or len(token.text) == 1):
+                return
+            joined += token.text
+            least = _LEAST_CUT if " " in gap else _LEAST_HYPHENED
+            name = self._glued.get(joined) if letters or len(joined) >= least else None
+            if name and not (gap == " " and len(name.words) == 1 and _are_words(tokens, first, after)):
+                yield _Candidate(name, first, after + 1, Span(tokens[first].span.start, token.span.end), name.doubt)
+
+    def _in_tag(self, token: Token, place: int) -> Iterator[_Candidate]:
+        """The longest name within the glued words of a hashtag whose other words are known ones."""
+        tag = token.text
+        if len(tag) > _LONGEST_TAG or tag in self._glued:
+            return
+        known = vocabulary().usual
+        found = [
+            (after - first, first, after)
+            for first in range(len(tag) - _LEAST_IN_TAG + 1)
+            for after in range(first + _LEAST_IN_TAG, len(tag) + 1)
+            if tag[first:after] in self._glued
+        ]
+        for _, first, after in sorted(found, reverse=True):
+            if all(not rest or rest in known or len(rest) > _LEAST_IN_TAG for rest in (tag[:first], tag[after:])):
+                span = Span(token.span.start + first, token.span.start + after)
+                name = self._glued[tag[first:after]]
+                yield _Candidate(name, place, place + 1, span, name.doubt)
+                return
+
+    def _is_homonym(self, one: _Candidate, texts: Sequence[str]) -> bool:
+        pattern = self._homonyms.get(one.name.entry)
+        return bool(pattern and pattern.search(_around(texts, one, _HOMONYM_WORDS)))
+
+    def _is_meant(
+        self, one: _Candidate, text: str, tokens: Sequence[Token], texts: Sequence[str], sure: Sequence[_Candidate]
+    ) -> bool:
+        """Whether a doubtful name means its practice here."""
+        doubt = one.doubt
+        if doubt is None:
+            return True
+        needs, unless = self._rules[doubt]
+        around = _around(texts, one, _NEEDED_WORDS)
+        if unless and unless.search(around):
+            return False
+        if not _written_so(doubt.written, one, text):
+            # Who writes without any accent leaves them out here too, and then the words around must tell.
+            unmarked = doubt.written == "accent" and (text[one.span.start : one.span.end].isupper() or not any(_accents(text)))
+            return unmarked and bool(needs and needs.search(around))
+        if doubt.written == "accent":
+            return True
+        if doubt.surname and _is_surname(one, text, tokens):
+            return False
+        # A sure name of the same practice anywhere in the text, or of another one close by, tells what the doubtful one means.
+        others = [other for other in sure if not other.span.overlaps(one.span)]
+        if any(other.name.entry == one.name.entry for other in others):
+            return True
+        if any(abs(other.first - one.first) <= _NEEDED_WORDS for other in others):
+            return True
+        return not doubt.needs or bool(needs and needs.search(around))
+
+
+def _around(texts: Sequence[str], one: _Candidate, count: int) -> str:
+    before, beyond = texts[max(0, one.first - count) : one.first], texts[one.after : one.after + count]
+    return f" {' '.join(before)} | {' '.join(beyond)} "
+
+
+def _are_words(tokens: Sequence[Token], first: int, last: int) -> bool:
+    """Whether all pieces are common words and one is short, so that a space between them is no cut."""
+    pieces = [token.text for token in tokens[first : last + 1]]
+    long = sum(map(len, pieces)) >= _LEAST_OF_WORDS and min(map(len, pieces)) >= _LEAST_PIECE
+    return not long and all(piece in vocabulary().common for piece in pieces)
+
+
+def _written_so(written: str, one: _Candidate, text: str) -> bool:
+    shown = text[one.span.start : one.span.end]
+    if written in ("upper", "capital") and text.islower():
+        return True  # who writes without any capital leaves it out here too
+    if written == "upper":
+        return shown.isupper()
+    if written == "capital":
+        return shown[0].isupper()
+    if written == "accent":
+        return _accents(one.name.written) <= _accents(shown)
+    return True
+
+
+def _accents(text: str) -> frozenset[str]:
+    """The accented letters of a text, in lower case."""
+    return frozenset(c for c in text.lower() if len(unicodedata.normalize("NFD", c)) > 1)
+
+
+def _is_surname(one: _Candidate, text: str, tokens: Sequence[Token]) -> bool:
+    """Whether a capitalised name follows a first name, a form of address or « rue »."""
+    if not one.first or not text[one.span.start].isupper():
+        return False
+    before = tokens[one.first - 1]
+    if text[before.span.end : one.span.start] not in (" ", ". "):
+        return False
+    shown = text[before.span.start : before.span.end]
+    # A capital at the beginning of a sentence tells nothing.
+    begins = before.span.start == 0 or text[: before.span.start].rstrip()[-1:] in ("", ".", "!", "?", ":", "\n")
+    first_name = not begins and shown[0].isupper() and shown[1:].islower() and before.text not in vocabulary().common
+    return before.text in _BEFORE_SURNAME or first_name

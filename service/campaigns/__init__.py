@@ -1,0 +1,1 @@
+"""Campaigns: texts that belong together by what they say or by who is to be contacted, and what people say of that."""

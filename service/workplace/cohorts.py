@@ -1,0 +1,174 @@
+"""What the texts read in the order by chance say of all: per cohort, a beginning that was read to its end, weighted.
+
+A cohort is what came together: an import, or together all those too small to stand alone, with what came by no import.
+Its texts lie in the order of their SHA-256, which nobody chooses. Its frontier is the first text of that order that nobody
+decided yet (or that the model has not read yet); the texts before it are all decided, whatever way each came to be read, and
+are a random sample of the cohort: what people pick beyond the frontier does not count, and a text that came later moves the
+frontier of its own cohort alone. A cohort counts once the walk by chance read at least one text before its frontier: until
+then the texts there are only the run that people happened to pick. Reading until the next text that only chance would
+give, and leaving that one out, is inverse sampling, where the plain share has no bias (Haldane, Biometrika 1945).
+
+Each sample stands for its cohort: its texts weigh the cohort's size over the sample's. Intervals are Wilson's on the
+effective number of texts (Kish, « Survey Sampling », 1965), as in Korn and Graubard (Survey Methodology, 1998).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, case, exists, func, or_, select
+
+from service.workplace.decided import VALID
+from service.workplace.estimates import Estimate, weighted_share
+from service.workplace.said import FLAGGED
+from service.workplace.schema import DECISIONS, ITEMS, TRAINING_DECISIONS, TRAININGS
+
+#: Imports of fewer texts than this make one cohort together.
+SMALL: Final = 100
+_TOGETHER: Final = ""
+_RANDOM: Final = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the random sample says.
+
+    `texts` lie before the frontiers of the cohorts that count, of which `decided`, `unsure` (in the sample, without an
+    answer) and `learned` from by the model that serves. `cohorts` of `all_cohorts` count; they hold `covered` of the
+    `analysed` texts (those that the model could read, or has not read yet).
+
+    `prevalence`: share of the covered texts that people flag. `precision`: share of the flagged texts that people flag
+    too; `recall`: share of what people flag that the model flags; both on the texts that the model did not learn from.
+    """
+
+    texts: int
+    decided: int
+    unsure: int
+    learned: int
+    cohorts: int
+    all_cohorts: int
+    covered: int
+    analysed: int
+    precision: Estimate
+    prevalence: Estimate
+    recall: Estimate
+
+
+@dataclass(slots=True)
+class _Cohort:
+    """A cohort's texts: how many, how many learned from, its frontier (None: read to the end), its sample."""
+
+    size: int = 0
+    learned: int = 0
+    frontier: str | None = None
+    sample: list[Any] = field(default_factory=list)
+
+    def weight(self, texts: int, *, unlearned: bool) -> float:
+        return (self.size - self.learned if unlearned else self.size) / texts
+
+
+def sample(connection: Connection) -> Sample:
+    """The estimates of a database as it stands, by queries along indexes."""
+    cohorts = _cohorts(connection)
+    frontiers = [cohort.frontier for cohort in cohorts.values()]
+    furthest = None if None in frontiers else max((each for each in frontiers if each), default="")
+    of_import = {name: cohort for name, cohort in cohorts.items() if name != _TOGETHER}
+    together = cohorts.get(_TOGETHER)
+    for row in _decided(connection, furthest):
+        cohort = of_import.get(row.import_id, together)
+        if cohort is None:
+            continue  # came since the cohorts were counted
+        cohort.learned += bool(row.learned)
+        if cohort.frontier is None or row.sha256 < cohort.frontier:
+            cohort.sample.append(row)
+    counted = [cohort for cohort in cohorts.values() if any(row.by_chance for row in cohort.sample)]
+    rows = [row for cohort in counted for row in cohort.sample]
+    return Sample(
+        texts=len(rows),
+        decided=sum(row.decided_level is not None for row in rows),
+        unsure=sum(row.decided_level is None for row in rows),
+        learned=sum(bool(row.learned) for row in rows),
+        cohorts=len(counted),
+        all_cohorts=len(cohorts),
+        covered=sum(cohort.size for cohort in counted),
+        analysed=sum(cohort.size for cohort in cohorts.values()),
+        precision=_share(counted, _flagged, _true, unlearned=True),
+        prevalence=_share(counted, _any, _true, unlearned=False),
+        recall=_share(counted, _true, _flagged, unlearned=True),
+    )
+
+
+def _any(_: Any) -> bool:
+    return True
+
+
+def _flagged(row: Any) -> bool:
+    return (row.level or 0) >= FLAGGED
+
+
+def _true(row: Any) -> bool:
+    return int(row.decided_level) >= FLAGGED
+
+
+def _share(cohorts: Iterable[_Cohort], among: Any, hit: Any, *, unlearned: bool) -> Estimate:
+    """The share of `hit` among the answered texts that are `among`, each weighing as many texts as it stands for."""
+    parts = []
+    for cohort in cohorts:
+        rows = [row for row in cohort.sample if not (unlearned and row.learned)]
+        if not any(row.by_chance for row in rows):
+            continue
+        answered = [row for row in rows if row.decided_level is not None]
+        chosen = [row for row in answered if among(row)]
+        if chosen:
+            parts.append((cohort.weight(len(answered), unlearned=unlearned), sum(map(hit, chosen)), len(chosen)))
+    return weighted_share(parts)
+
+
+def _cohorts(connection: Connection) -> dict[str, _Cohort]:
+    """The cohorts by import (the small ones and what has no import under the empty name), their sizes and frontiers."""
+    open_text = or_(ITEMS.c.status.is_(None), ITEMS.c.state == "new")
+    query = (
+        select(ITEMS.c.import_id, func.count(), func.min(case((open_text, ITEMS.c.sha256))))
+        .where(or_(ITEMS.c.status == "ok", ITEMS.c.status.is_(None)))
+        .group_by(ITEMS.c.import_id)
+    )
+    units = [(import_id or _TOGETHER, size, frontier) for import_id, size, frontier in connection.execute(query)]
+    found: dict[str, _Cohort] = defaultdict(_Cohort)
+    for name, size, frontier in units:
+        cohort = found[name if size >= SMALL else _TOGETHER]
+        cohort.size += size
+        if frontier is not None:
+            cohort.frontier = frontier if cohort.frontier is None else min(cohort.frontier, frontier)
+    return dict(found)
+
+
+def _decided(connection: Connection, furthest: str | None) -> Sequence[Any]:
+    """The decided texts that the model read: those that may lie before a frontier, and all that it learned from."""
+    by_chance = exists(
+        select(DECISIONS.c.number).where(DECISIONS.c.item_id == ITEMS.c.id, DECISIONS.c.drawn_by == _RANDOM, VALID)
+    )
+    learned_from = (
+        select(DECISIONS.c.item_id)
+        .join(TRAINING_DECISIONS, TRAINING_DECISIONS.c.decision_id == DECISIONS.c.id)
+        .join(TRAININGS, TRAININGS.c.id == TRAINING_DECISIONS.c.training_id)
+        .where(TRAININGS.c.challenger == ITEMS.c.model_version)
+        .where(DECISIONS.c.item_id == ITEMS.c.id)
+    )
+    columns = [ITEMS.c[name] for name in ("import_id", "sha256", "level", "decided_level")]
+    said: list[ColumnElement[bool]] = [ITEMS.c.status == "ok", ITEMS.c.state != "new"]
+    flags = (by_chance.label("by_chance"), exists(learned_from).label("learned"))
+    if furthest is None:
+        return connection.execute(select(*columns, *flags).where(*said)).all()
+    near = select(*columns, *flags).where(*said, ITEMS.c.sha256 < furthest)
+    # Beyond every frontier only what was learned from matters, and only how many: the cohort's size is less by them.
+    beyond = select(*columns, *flags).where(*said, ITEMS.c.sha256 >= furthest, exists(learned_from))
+    return [*connection.execute(near), *connection.execute(beyond)]
+
+
+def frontiers(connection: Connection) -> Mapping[str, str | None]:
+    """The frontier of each cohort, by import (empty: the small ones together); None where it is read to its end."""
+    return {name: cohort.frontier for name, cohort in _cohorts(connection).items()}
+
+
+__all__ = ["SMALL", "Sample", "frontiers", "sample"]
