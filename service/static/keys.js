@@ -20,7 +20,10 @@ const keys = (() => {
     for (const row of dialog.querySelectorAll("[data-for]")) row.hidden = !handlers.has(row.dataset.for);
     if (!dialog.open) dialog.showModal();
   };
-  for (const button of document.querySelectorAll("[data-help]")) { button.hidden = false; button.addEventListener("click", help); }
+  // Shown once every script of the page has run: the button says that the keys work.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const button of document.querySelectorAll("[data-help]")) { button.hidden = false; button.addEventListener("click", help); }
+  });
   const typing = (target) => target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") !== null;
   const handlers = new Map([["?", help]]);
   for (const button of document.querySelectorAll("button[data-key]")) {

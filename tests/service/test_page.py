@@ -94,6 +94,7 @@ def test_no_sideways_scroll_and_readable_contrast(browser: Browser, server: Serv
     opened.goto("/?exemple=1")
     opened.get_by_role("button", name="Analyser").click()
     expect(opened.locator(".level")).to_be_visible()
+    opened.wait_for_load_state()  # a text can be there before its style sheet
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     for selector in ("body", "mark", "button", ".hint"):
         assert _contrast(opened, selector) >= 4.5, selector

@@ -315,6 +315,7 @@ def test_each_text_has_its_title_and_is_told(browsed: Place) -> None:
 
 def test_masking_holds_on_every_page_until_it_is_taken_back(browsed: Place) -> None:
     secret = "lou@exemple.example"
+    choose(browsed.engine, "second_share", 0.0, browsed.people["administrator"])
     with browsed.engine.begin() as connection:
         for number in range(3):
             id = add_item(connection, Received(f"{secret}, séance à distance {number}.", author="@lou_ange")).id
