@@ -1,11 +1,10 @@
 """HTML pages: one set of templates, the same frame, menu, filters and error page for all."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -19,7 +18,7 @@ from service.themes import theme_name
 from service.workplace.masking import hide
 from service.workplace.passwords import BusyError
 from service.workplace.people import ROLE_NAMES, Person, Role
-from service.workplace.times import aware
+from service.workplace.times import PARIS, aware, local_zone
 
 #: The menu, by group: address, name, least role.
 MENU: Final[tuple[tuple[str, tuple[tuple[str, str, Role], ...]], ...]] = (
@@ -76,37 +75,27 @@ def percent(value: float) -> str:
     return f"plus de 99{_HARD}%" if value > 1 - _NEARLY else f"{100 * value:.0f}{_HARD}%"
 
 
-@cache
-def _zone() -> ZoneInfo | None:
-    try:
-        return ZoneInfo("Europe/Paris")
-    except ZoneInfoNotFoundError:
-        return None
-
-
 def instant(value: datetime | None) -> str:
     """A date and hour for people, in Paris (UTC where the machine knows no time zones); « – » for none."""
     if value is None:
         return "–"
-    zone = _zone()
-    local = aware(value).astimezone(zone or UTC)
+    local = aware(value).astimezone(local_zone())
     shown = f"{local.day}{_HARD}{_MONTHS[local.month - 1]} {local.year} à {local.hour}{_HARD}h{_HARD}{local.minute:02}"
-    return shown if zone else f"{shown} UTC"
+    return shown if local_zone().key == PARIS else f"{shown} UTC"
 
 
 def day(value: datetime | None) -> str:
     """A short date for people, in Paris; the year only where it is not this one; « – » for none."""
     if value is None:
         return "–"
-    zone = _zone() or UTC
-    local, today = aware(value).astimezone(zone), datetime.now(zone)
+    local, today = aware(value).astimezone(local_zone()), datetime.now(local_zone())
     shown = f"{local.day}{_HARD}{_MONTHS[local.month - 1]}"
     return shown if local.year == today.year else f"{shown} {local.year}"
 
 
 def clock(value: datetime) -> str:
     """An hour of today for people, in Paris."""
-    local = aware(value).astimezone(_zone() or UTC)
+    local = aware(value).astimezone(local_zone())
     return f"{local.hour}{_HARD}h{_HARD}{local.minute:02}"
 
 

@@ -4,9 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from service.observatory.families import families
 from service.observatory.periods import week_of
 from service.themes import theme_names
 from service.workplace.schema import ITEM_PRACTICES, ITEMS, SIGNATURES
-from service.workplace.times import aware
+from service.workplace.times import local_day
 
 Ints = NDArray[np.int64]
 Mode = Literal["texts", "families", "authors"]
@@ -129,16 +127,8 @@ def read_rows(connection: Connection) -> Rows:
     )
 
 
-@cache
-def _zone() -> ZoneInfo:
-    try:
-        return ZoneInfo("Europe/Paris")
-    except ZoneInfoNotFoundError:
-        return ZoneInfo("UTC")
-
-
 def _week(instant: datetime) -> int:
-    return week_of(aware(instant).astimezone(_zone()).date())
+    return week_of(local_day(instant))
 
 
 def _signatures(connection: Connection, place: Mapping[str, int]) -> Mapping[int, bytes]:

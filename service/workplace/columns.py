@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from model.errors import TextError
 from model.labels import CHANNELS
@@ -14,6 +13,7 @@ from model.text import MAX_CHARACTERS, check_text
 from service.database import sha256_text
 from service.workplace.items import Received
 from service.workplace.tables import Record
+from service.workplace.times import local_zone
 
 #: What a text comes with: field, name for people, names of columns that are taken for it (without accents, case or spaces).
 FIELDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
@@ -227,12 +227,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _zoned(value: datetime) -> datetime:
-    if value.tzinfo is not None:
-        return value
-    try:
-        return value.replace(tzinfo=ZoneInfo("Europe/Paris"))
-    except ZoneInfoNotFoundError:
-        return value.replace(tzinfo=UTC)
+    return value if value.tzinfo is not None else value.replace(tzinfo=local_zone())
 
 
 CHANNEL_CHOICES: Final = tuple((channel.id, channel.name) for channel in CHANNELS)

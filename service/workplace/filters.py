@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import parse_qs, urlencode
 
@@ -12,7 +12,7 @@ from model.labels import CHANNEL_IDS, INDICATOR_IDS, Label
 from service.workplace.people import Person
 from service.workplace.schema import CLAIMS, ITEM_PRACTICES, ITEM_SIGNS, ITEMS
 from service.workplace.search import LONGEST, matches
-from service.workplace.times import now
+from service.workplace.times import midnight, now
 
 SortName = Literal["score", "niveau", "recu", "capture", "doute", "decide"]
 SORTS: Final = {
@@ -121,10 +121,11 @@ def _known(given: Sequence[str], allowed: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in allowed if value in given)
 
 
-def _day(value: str) -> datetime | None:
+def _day(value: str, *, after: int = 0) -> datetime | None:
+    """When that day begins, or the day that comes so many days after; None where it is no day."""
     try:
-        return datetime.combine(date.fromisoformat(value), time(), UTC)
-    except ValueError:
+        return midnight(date.fromisoformat(value) + timedelta(days=after))
+    except (ValueError, OverflowError):
         return None
 
 
@@ -167,8 +168,8 @@ def _between(wanted: Filter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if (first := _day(wanted.depuis)) is not None:
         found.append(column >= first)
-    if (last := _day(wanted.jusqua)) is not None:
-        found.append(column < last + timedelta(days=1))
+    if (last := _day(wanted.jusqua, after=1)) is not None:
+        found.append(column < last)
     return found
 
 

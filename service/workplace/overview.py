@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, and_, case, func, literal_column, select
+from sqlalchemy import Column, Connection, Table, and_, case, func, select, true
 
 from model.labels import CHANNELS, INDICATORS, LEVELS
 from model.tables import load_tables
@@ -14,7 +14,7 @@ from service.workplace.cohorts import Sample, sample
 from service.workplace.decided import VALID
 from service.workplace.said import FLAGGED
 from service.workplace.schema import CLAIMS, DECISIONS, ITEM_PRACTICES, ITEM_SIGNS, ITEMS, READINGS, USERS
-from service.workplace.times import now
+from service.workplace.times import local_day, midnight, now
 
 _WEEKS: Final = 26
 _MOST_PRACTICES: Final = 20
@@ -127,28 +127,22 @@ def _yes(condition: Any) -> Any:
 
 
 def _weeks(connection: Connection) -> list[Week]:
-    today = now().date()
+    today = local_day(now())
     last = today - timedelta(days=today.weekday())
     first = last - (_WEEKS - 1) * _WEEK
-    since = datetime(first.year, first.month, first.day, tzinfo=now().tzinfo)
-    received = _by_week(connection, ITEMS.c.received_at, ITEMS.c.received_at >= since)
-    decided = _by_week(connection, DECISIONS.c.made_at, and_(DECISIONS.c.made_at >= since, VALID))
     mondays = [first + number * _WEEK for number in range(_WEEKS)]
-    return [Week(monday, received.get(monday, 0), decided.get(monday, 0)) for monday in mondays]
+    received = _by_week(connection, mondays, ITEMS.c.received_at, true())
+    decided = _by_week(connection, mondays, DECISIONS.c.made_at, VALID)
+    return [Week(*found) for found in zip(mondays, received, decided, strict=True)]
 
 
-def _by_week(connection: Connection, column: Column[Any], where: Any) -> dict[date, int]:
-    """Counts by the Monday of their week; days are UTC's. `date()` is a function of both databases."""
-    found: dict[date, int] = defaultdict(int)
-    day_of = (
-        func.date(func.timezone(literal_column("'UTC'"), column))
-        if connection.dialect.name == "postgresql"
-        else func.date(column)
-    )
-    for day, number in connection.execute(select(day_of, func.count()).where(where).group_by(day_of)):
-        known = day if isinstance(day, date) else date.fromisoformat(day)
-        found[known - timedelta(days=known.weekday())] += number
-    return found
+def _by_week(connection: Connection, mondays: Sequence[date], column: Column[Any], where: Any) -> list[int]:
+    """Counts of the weeks that begin on these days, in Paris: a week of the change of hour has an hour more or less."""
+    begun = [midnight(monday) for monday in mondays]
+    ended = [*begun[1:], midnight(mondays[-1] + _WEEK)]
+    weeks = [func.sum(_yes(and_(column >= start, column < end))) for start, end in zip(begun, ended, strict=True)]
+    row = connection.execute(select(*weeks).where(column >= begun[0], where)).one()
+    return [int(number or 0) for number in row]
 
 
 def _counts(connection: Connection, table: Table, column: Column[Any], names: Mapping[str, str]) -> list[Count]:

@@ -1,6 +1,10 @@
-"""Instants: always aware and in UTC, whatever the database gives back."""
+"""Instants: always aware and in UTC, whatever the database gives back; days and weeks are those of people in Paris."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PARIS = "Europe/Paris"
 
 
 def now() -> datetime:
@@ -11,3 +15,22 @@ def now() -> datetime:
 def aware(value: datetime) -> datetime:
     """An instant as read from a database, aware and in UTC; SQLite gives UTC without saying so."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@cache
+def local_zone() -> ZoneInfo:
+    """The zone that people's days are cut in: Paris, UTC where the machine knows no time zones."""
+    try:
+        return ZoneInfo(PARIS)
+    except ZoneInfoNotFoundError:
+        return ZoneInfo("UTC")
+
+
+def local_day(value: datetime) -> date:
+    """The day on which an instant falls for people."""
+    return aware(value).astimezone(local_zone()).date()
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins for people, in UTC."""
+    return datetime.combine(day, time(), local_zone()).astimezone(UTC)

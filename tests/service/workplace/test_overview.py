@@ -1,7 +1,7 @@
 """Counts are those of the texts, figures are estimated on the random sample alone, and plots say what their tables say."""
 
 import xml.etree.ElementTree as ET
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Event
 from time import perf_counter, sleep
 
@@ -17,7 +17,7 @@ from service.workplace.overview import count_all
 from service.workplace.people import Person, Role
 from service.workplace.plots import Figure, load_figure, overview_figures
 from service.workplace.schema import ITEMS
-from service.workplace.times import now
+from service.workplace.times import local_day, midnight, now
 from tests.service.workplace.made import add, prediction, say, unsure
 from tests.service.workplace.volume import fill
 
@@ -174,3 +174,21 @@ def test_hundred_thousand_texts_are_counted_fast(base: Engine) -> None:
         spent = perf_counter() - started
     assert found.texts == 100_000
     assert spent < 2, f"{spent:.2f} s"
+
+
+def test_weeks_begin_on_monday_in_paris(engine: Engine, people: People) -> None:
+    today = local_day(now())
+    monday = midnight(today - timedelta(days=today.weekday()))
+    with engine.begin() as connection:
+        before, after = add(connection, prediction()), add(connection, prediction())
+        connection.execute(update(ITEMS).where(ITEMS.c.id == before).values(received_at=monday - timedelta(minutes=1)))
+        connection.execute(update(ITEMS).where(ITEMS.c.id == after).values(received_at=monday))
+    with engine.connect() as connection:
+        assert [week.received for week in count_all(connection).weeks[-2:]] == [1, 1]
+
+
+def test_days_are_those_of_paris_in_winter_summer_and_when_the_hour_changes() -> None:
+    assert midnight(date(2026, 1, 15)) == datetime(2026, 1, 14, 23, tzinfo=UTC)
+    assert midnight(date(2026, 7, 15)) == datetime(2026, 7, 14, 22, tzinfo=UTC)
+    assert midnight(date(2026, 10, 26)) - midnight(date(2026, 10, 25)) == timedelta(hours=25)
+    assert local_day(datetime(2026, 7, 14, 22, 30, tzinfo=UTC)) == date(2026, 7, 15)

@@ -16,6 +16,7 @@ from service.workplace.people import Person, Role
 from service.workplace.queue import claim_next, counts_of, page_of
 from service.workplace.schema import ITEM_PRACTICES, ITEM_SIGNS, ITEMS
 from service.workplace.search import extract
+from service.workplace.times import local_day
 from service.workplace.views import ViewError, remove_view, save_view, views_of
 from tests.service.workplace.conftest import Place
 from tests.service.workplace.volume import fill
@@ -77,7 +78,7 @@ def test_filters_find_what_they_name(engine: Engine, people: People) -> None:
         practised = set(connection.scalars(select(ITEM_PRACTICES.c.item_id).where(ITEM_PRACTICES.c.practice == "pratique-3")))
         connection.execute(ITEMS.update().where(ITEMS.c.id == rows[0]["id"]).values(assigned_to=analyst.id))
         claim(connection, rows[1]["id"], people["reviewer"])
-    day = rows[5]["received_at"].date().isoformat()
+    day = local_day(rows[5]["received_at"]).isoformat()
 
     def expect(query: str, wanted: Callable[..., bool]) -> None:
         assert set(all_of(engine, analyst, query)) == {row["id"] for row in rows if wanted(row)}, query
@@ -97,7 +98,7 @@ def test_filters_find_what_they_name(engine: Engine, people: People) -> None:
     expect("hesite=1", lambda row: row["hesitates"])
     expect("contredit=1", lambda row: row["contradicts"])
     expect("ressemble=1", lambda row: row["resembles"] is not None)
-    expect(f"depuis={day}&jusqua={day}", lambda row: row["received_at"].date().isoformat() == day)
+    expect(f"depuis={day}&jusqua={day}", lambda row: local_day(row["received_at"]).isoformat() == day)
     expect("attribue=moi", lambda row: row["id"] == rows[0]["id"])
     expect("attribue=personne", lambda row: row["id"] != rows[0]["id"])
     expect("tenu=libre", lambda row: row["id"] != rows[1]["id"])
