@@ -76,7 +76,9 @@ def _filled(engine: Engine, texts: int, predictions: int) -> tuple[list[str], Pe
     began = time.perf_counter()
     ids = fill(engine, texts)
     with engine.begin() as connection:
-        reader, *people = [add_person(connection, login, "administrator") for login in (_READER, *"abcde")]
+        reader, *people = [
+            add_person(connection, login, "administrator") for login in (_READER, *(f"lecteur{number}" for number in range(1, 6)))
+        ]
     fill_work(engine, people, predictions=predictions)
     sys.stdout.write(f"{texts} textes en {time.perf_counter() - began:.0f} s\n")
     return ids, reader
