@@ -13,7 +13,9 @@ from service.pages import PageError, render
 from service.problems import ApiError
 from service.routes.exchange import saved_as
 from service.state import State, StateDep
+from service.workplace.audit import record_alone
 from service.workplace.exports import FORMATS
+from service.workplace.people import Person
 from service.workplace.takeouts import (
     STATE_NAMES,
     Takeout,
@@ -54,11 +56,12 @@ def _status(takeout: Takeout) -> dict[str, Any]:
     }
 
 
-def _file(state: State, id: str) -> Response:
+def _file(state: State, person: Person, id: str) -> Response:
     takeout = _found(state, id)
     path = place_of(state.settings, takeout) if takeout.state == "done" else None
     if path is None:
         raise PageError(404, "Fichier absent", "Ce fichier n'est pas encore écrit, ou n'est plus gardé : refaites l'export.")
+    record_alone(state.engine, person, "export.fetch", f"export:{takeout.id}")
     name = f"vigie-{takeout.asked_at:%Y-%m-%d}.{takeout.kind}"
     return FileResponse(path, media_type=FORMATS[takeout.kind][0], headers=saved_as(name))
 
@@ -114,7 +117,7 @@ def export_status(state: StateDep, person: KeyDep("export"), id: str) -> Respons
 @router.get("/v1/exports/{id}/file", tags=_TAGS, summary="Le fichier d'un export")
 def export_file(state: StateDep, person: KeyDep("export"), id: str) -> Response:  # type: ignore[valid-type]
     """Le fichier, une fois écrit ; gardé un jour."""
-    return _file(state, id)
+    return _file(state, person, id)
 
 
 @router.get("/export", response_class=HTMLResponse, include_in_schema=False)
@@ -169,4 +172,4 @@ def progress(state: StateDep, person: AdministratorDep, id: str) -> JSONResponse
 @router.get("/export/{id}/fichier", include_in_schema=False)
 def fetch(state: StateDep, person: AdministratorDep, id: str) -> Response:
     """The file of an export."""
-    return _file(state, id)
+    return _file(state, person, id)

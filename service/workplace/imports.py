@@ -19,6 +19,7 @@ from model.errors import BatchError, VigieError
 from model.text import MAX_CHARACTERS
 from service.settings import Settings
 from service.state import State
+from service.workplace.audit import record
 from service.workplace.background import keep_running
 from service.workplace.columns import Fault, received_of, recognised
 from service.workplace.items import Received, add_items, new_id
@@ -103,6 +104,7 @@ def begin(engine: Engine, settings: Settings, wanted: Wanted, ending: str, conte
         }
         with engine.begin() as connection:
             connection.execute(IMPORTS.insert().values(**values))
+            record(connection, wanted.user_id, "import.begin", f"import:{id}", {"sha256": digest, "bytes": size})
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -231,12 +233,12 @@ def _keep(engine: Engine, row: RowMapping, lot: list[Record], limit: int) -> boo
     good: list[Received] = []
     faults: list[dict[str, Any]] = []
     ours = is_export(row["options"]["file"], row["options"]["found"])
-    for record in lot:
-        read = received_of(record, columns, defaults, limit, exported=ours)
+    for one in lot:
+        read = received_of(one, columns, defaults, limit, exported=ours)
         if isinstance(read, Received):
             good.append(read)
         else:
-            faults.append(_error(row["id"], record, columns, read))
+            faults.append(_error(row["id"], one, columns, read))
     # What takes long is done before the transaction, while others write.
     signatures = signatures_of({str(place): received.text for place, received in enumerate(good)})
     with engine.begin() as connection:
@@ -278,7 +280,9 @@ def _finish(engine: Engine, id: str, state: str, message: str | None) -> None:
         values: dict[str, Any] = {"state": state, "message": message, "finished_at": now()}
         if state == "done":
             values["rows"] = IMPORTS.c.read
-        connection.execute(update(IMPORTS).where(IMPORTS.c.id == id, IMPORTS.c.state == "running").values(**values))
+        mine = update(IMPORTS).where(IMPORTS.c.id == id, IMPORTS.c.state == "running")
+        if connection.execute(mine.values(**values)).rowcount:
+            record(connection, None, "import.end", f"import:{id}", {"state": state})
 
 
 def run_waiting(engine: Engine, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> int:

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Engine, RowMapping, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from model.errors import BatchError, VigieError
+from service.database import sha256_text
 from service.settings import Settings
 from service.state import State
+from service.workplace.audit import by_service, record
 from service.workplace.background import keep_running
 from service.workplace.exports import FORMATS, everything, pieces_of, write
 from service.workplace.filters import Filter, conditions
@@ -96,12 +98,17 @@ def open_takeout(engine: Engine, person: Person | None, kind: str, wanted: Filte
     values = {"id": id, "user_id": person.id if person else None, "kind": kind, "filter": wanted.query()}
     with engine.begin() as connection:
         connection.execute(EXPORTS.insert().values(**values, state=state, texts=0, asked_at=now()))
+        # What was searched for may be somebody's name: the table of exports holds it, the log its hash.
+        record(connection, person, "export.ask", f"export:{id}", {"format": kind, "filter_sha256": sha256_text(wanted.query())})
     return id
 
 
 def close_takeout(engine: Engine, id: str, state: str, texts: int, message: str | None = None) -> None:
     """Record how an export ended, and how many texts went out."""
-    _update(engine, id, {"state": state, "texts": texts, "message": message, "finished_at": now()})
+    values = {"state": state, "texts": texts, "message": message, "finished_at": now()}
+    with engine.begin() as connection, by_service():
+        connection.execute(update(EXPORTS).where(EXPORTS.c.id == id).values(**values))
+        record(connection, None, "export.end", f"export:{id}", {"state": state, "texts": texts})
 
 
 def _update(engine: Engine, id: str, values: dict[str, Any]) -> None:
