@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             tell_link(chosen, link)
         if chosen.demo:
             await to_thread.run_sync(load_demo, engine, chosen)
-        models = await to_thread.run_sync(Models, chosen.model_dir, metrics)
+        models = await to_thread.run_sync(Models, chosen.model_dir, metrics, chosen.keys)
         state = State(models, Slots(chosen, metrics), engine, chosen, metrics)
         app.state.vigie = state
         watch = asyncio.create_task(models.watch(chosen.model_poll))

@@ -114,6 +114,7 @@ def score(
         resume,
         timeout,
         shard_rows,
+        load_settings().trust(),
     )
     # A stopped run ends its workers, whether by Ctrl-C or by the system.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -157,7 +158,8 @@ def explain(
 
     chosen = options(operating_point, prior)
     content = _read_standard_input() if text == "-" else text
-    prediction = Analyser.load(load_settings().model_dir).predict(content, options=chosen)
+    analyser = Analyser.load(load_settings().model_dir, trust=load_settings().trust())
+    prediction = analyser.predict(content, options=chosen)
     if as_json:
         print_json(prediction)
     else:

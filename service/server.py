@@ -30,7 +30,7 @@ def check_startup(settings: Settings) -> str:
     from model.store import load_artefact
     from service.database import open_checked
 
-    version = load_artefact(settings.model_dir).version
+    version = load_artefact(settings.model_dir, trust=settings.trust()).version
     open_checked(settings.database_url).dispose()
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

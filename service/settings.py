@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model.errors import VigieError
 from model.labels import DEFAULT_OPERATING_POINT
 from model.records import OperatingPointName
+from model.signing import PRIVATE, TRUSTED, Keys, Trust
 from model.text import MAX_CHARACTERS
 
 
@@ -25,6 +26,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="ignore")
 
     model_dir: Annotated[Path, Field(description="Dossier des artefacts.")] = Path("artefacts")
+    signing_key: Annotated[Path, Field(description="Clé privée qui signe les modèles, hors de leur dossier.")] = PRIVATE
+    trusted_keys: Annotated[Path, Field(description="Clés publiques dont les modèles signés sont chargés.")] = TRUSTED
     database_url: Annotated[str, Field(description="Base de données (SQLAlchemy).")] = "sqlite:///var/vigie.db"
     host: Annotated[str, Field(description="Adresse d'écoute.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
@@ -58,6 +61,19 @@ class Settings(BaseSettings):
     demo: Annotated[bool, Field(description="Charger les textes de démonstration dans une base vide, au démarrage.")] = False
     require_key: Annotated[bool, Field(description="Demander une clé, ou d'être connecté, pour analyser par l'API.")] = False
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False
+
+    @property
+    def keys(self) -> Keys:
+        """Where the keys that sign models and that are believed are kept."""
+        return Keys(self.signing_key, self.trusted_keys)
+
+    def trust(self) -> Trust:
+        """The keys whose models are loaded, read anew.
+
+        Raises:
+            SigningError: their file cannot be used.
+        """
+        return self.keys.trust()
 
     def check_host(self) -> None:
         """Refuse to listen beyond this machine unless told to: passwords and texts would travel in clear.

@@ -246,7 +246,7 @@ def promote(engine: Engine, settings: Settings, id: str, person: Person, reason:
     # Recorded first, so that no model ever serves without the name of who put it there; a switch that fails takes it back.
     made = record_promotion(engine, training.challenger, serving, kind, written, person)
     try:
-        promotion.promote(root, training.challenger)
+        promotion.promote(root, training.challenger, settings.trust())
     except BaseException:
         forget_promotion(engine, made)
         raise
@@ -266,7 +266,7 @@ def roll_back(engine: Engine, settings: Settings, person: Person, reason: str) -
     # Recorded first, as a promotion is.
     made = record_promotion(engine, _before(root) or "", current_name(root), "rollback", written, person)
     try:
-        left, back = promotion.rollback(root)
+        left, back = promotion.rollback(root, settings.trust())
     except BaseException:
         forget_promotion(engine, made)
         raise
