@@ -39,7 +39,7 @@ FLOORS = (
 HOMES = {
     "alembic": {"service.migrations"},
     "argon2": {"service.workplace.passwords"},
-    "cryptography": {"model.signing"},
+    "cryptography": {"model.signing", "service.secret"},
     "spacy": {
         "model.entities",
         "model.language",
@@ -97,8 +97,11 @@ HOMES = {
         "service.workplace.tables",
     },
     "pyspark": {"service.cluster.session", "service.cluster.worker"},
-    "charset_normalizer": {"service.batch.rows"},
-    "limits": {"service.middleware"},
+    "charset_normalizer": {"service.batch.files"},
+    "limits": {"service.rates"},
+    "authlib": {"service.oidc"},
+    "joserfc": {"service.oidc"},
+    "httpx": {"service.oidc"},
     "jinja2": {"service.pages"},
     "tldextract": {"model.contacts", "service.campaigns.contacts"},
     "networkx": {"service.campaigns.graph", "service.observatory.suppression"},
@@ -127,6 +130,7 @@ HOMES = {
     "pydantic_settings": {"service.settings"},
     "anyio": {
         "service.app",
+        "service.rates",
         "service.models",
         "service.routes.exchange",
         "service.routes.imports",
