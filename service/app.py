@@ -17,12 +17,15 @@ from fastapi.staticfiles import StaticFiles
 from service.access import add_access_handlers, guard
 from service.database import open_database
 from service.demo import load_demo
+from service.declared import declared_routes
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Measured, Overload, RateLimit
+from service.exposure import check_exposure
+from service.middleware import BodyLimit, KnownHost, Measured, Overload
 from service.models import Models
 from service.pages import add_page_handlers
 from service.problems import MEDIA_TYPE, add_handlers
 from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
+from service.rates import RateLimit, allowances
 from service.settings import Settings, load_settings, shared_folder
 from service.shutdown import drain, told_to_stop
 from service.slots import Slots
@@ -39,10 +42,16 @@ _KEYS: Final = "Clé créée à la page « Votre compte » ; demandée partout o
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """An application with these settings (default: those of the environment); the model is loaded when it starts."""
+    """An application with these settings (default: those of the environment); the model is loaded when it starts.
+
+    Raises:
+        SettingsError: the settings would serve others than this machine without what protects them.
+        UndeclaredRouteError: a route does not say who may call it.
+    """
     chosen = settings or load_settings()
 
     @asynccontextmanager
+    check_exposure(chosen)
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         metrics = Metrics()
         engine = await to_thread.run_sync(open_database, chosen.database_url)
@@ -83,8 +92,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_access_handlers(app)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     app.add_middleware(Overload)
-    if chosen.rate_per_minute:
-        app.add_middleware(RateLimit, per_minute=chosen.rate_per_minute)
+    if any(allowances(chosen).values()):
+        app.add_middleware(RateLimit, settings=chosen)
+    app.add_middleware(KnownHost, settings=chosen)
     app.add_middleware(Measured)
     app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
     return app
@@ -92,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _task(name: str) -> Callable[[State], Coroutine[Any, Any, None]]:
     module, _, function = name.partition(":")
+    declared_routes(app)
     found: Callable[[State], Coroutine[Any, Any, None]] = getattr(import_module(f"service.workplace.{module}"), function)
     return found
 

@@ -8,6 +8,7 @@ import typer
 
 from model.errors import VigieError
 from service import (
+    access_commands,  # noqa: F401 - adds its verbs to `app`
     items_commands,  # noqa: F401 - adds its verbs to `review_app`
     terminal,
 )

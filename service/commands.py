@@ -187,9 +187,10 @@ def serve(
     """Sert l'API et la page."""
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value is not None})
-    settings.check_host()
+    from service.exposure import check_exposure
     from service.server import check_startup, run_server
 
+    check_exposure(settings)
     version = check_startup(settings)
     count = f", {settings.workers} processus" if settings.workers > 1 else ""
     say(f"Vigie, modèle {version}{count} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")

@@ -13,12 +13,15 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _TITLES: Final = {
     400: "Requête illisible",
+    401: "Clé ou connexion attendue",
+    403: "Accès refusé",
     404: "Introuvable",
     405: "Méthode non autorisée",
     406: "Format de réponse non disponible",
     409: "Conflit",
     413: "Corps trop volumineux",
     415: "Type de contenu non pris en charge",
+    421: "Nom d'hôte inconnu",
     422: "Requête invalide",
     429: "Trop de requêtes",
     500: "Erreur interne",

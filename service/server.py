@@ -79,6 +79,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "log_config": logs,
         "log_level": "warning",
         "access_log": False,
+        "proxy_headers": bool(settings.trusted_proxies.strip()),
+        "forwarded_allow_ips": settings.trusted_proxies,
         "ws": "none",
         "timeout_graceful_shutdown": settings.shutdown_seconds,
         "timeout_worker_healthcheck": _SILENCE_SECONDS,

@@ -22,6 +22,7 @@ WORKPLACE_ROUTES: tuple[str, ...] = (
     "campaigns_api",
     "contacts",
     "accounts",
+    "provider",
     "people",
     "cases",
     "campaign_cases",
