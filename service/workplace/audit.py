@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, event, select
 
+from model.errors import VigieError
 from service.database import serialise
 from service.settings import Settings, load_settings
 from service.workplace.audit_actions import ACTIONS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from service.workplace.people import Person
 
 _PENDING: Final = "vigie_audit"
+_SEALING: Final = "vigie_audit_key"
 #: What a transaction that must find the end of the log as it reads it is serialised by.
 LOCK: Final = "audit"
 _AT_ONCE: Final = 500
@@ -153,7 +155,7 @@ def _append(connection: Connection) -> None:
     if not waiting:
         return
     serialise(connection, LOCK)
-    before, key, at = head_of(connection), next(iter(sealing_keys(load_settings())), None), instant_of(now())
+    before, key, at = head_of(connection), _sealing_key(connection), instant_of(now())
     rows = []
     for values in waiting:
         rows.append(chained(before, values | {"at": at}, key))
@@ -169,7 +171,28 @@ def head_of(connection: Connection) -> Head:
     return Head(row.number, row.hash) if row else START
 
 
+def seal_with(engine: Engine, settings: Settings) -> None:
+    """Seal what this engine records from now on with the secret of these settings, rather than of the environment.
+
+    Raises:
+        VigieError: the log is sealed and they have no secret.
+    """
+    engine.update_execution_options(**{_SEALING: next(iter(sealing_keys(settings)), None)})
+    with engine.connect() as connection:
+        _sealing_key(connection)
+
+
+def _sealing_key(connection: Connection) -> bytes | None:
+    options = connection.get_execution_options()
+    key: bytes | None = options[_SEALING] if _SEALING in options else next(iter(sealing_keys(load_settings())), None)
+    last = select(AUDIT.c.sealed_by).order_by(AUDIT.c.number.desc()).limit(1)
+    if key is None and connection.execute(last).scalar():
+        # A record without a seal after one that has it would read as one that somebody forged.
+        raise VigieError("Le journal d'audit de cette base est scellé : posez VIGIE_SECRET_KEY, le secret du service.")
+    return key
+
+
 def sealing_keys(settings: Settings) -> list[bytes]:
     """The keys of the seals that these settings can check, the one that seals first; none without VIGIE_SECRET_KEY."""
-    secrets = (getattr(settings, "secret_key", None), getattr(settings, "previous_secret_key", None))
-    return [sealing_key(secret.get_secret_value().encode()) for secret in secrets if secret is not None]
+    given = (getattr(settings, "secret_key", None), getattr(settings, "previous_secret_key", None))
+    return [sealing_key(secret.get_secret_value()) for secret in given if secret is not None]

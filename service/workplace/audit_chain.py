@@ -19,7 +19,7 @@ NOTHING: Final = "0" * 64
 #: What the first record of every log is.
 OPENING: Final = "journal.open"
 #: The columns that the hash covers, in the order of the canonical form.
-COVERED: Final = ("number", "at", "actor", "means", "means_id", "address", "action", "object", "details", "previous")
+COVERED: Final = ("number", "at", "actor", "means", "means_id", "address", "action", "object", "details", "sealed_by", "previous")
 #: Every column of a record.
 FIELDS: Final = (*COVERED, "hash", "seal")
 
@@ -35,7 +35,7 @@ class Record:
     `at` is an instant in UTC to the microsecond (`instant_of`), `actor` the account (its identifier, empty for none), `means` how
     it acted (session, key, command, service, visitor) and `means_id` with which key or as which user of the machine,
     `object` what it is about (`kind:identifier`), `details` a JSON object as `details_of` writes it. Hashes are hexadecimal
-    SHA-256; `seal` is that of `seal_of`, or None.
+    SHA-256; `seal` is that of `seal_of` and `sealed_by` the name of its key, or None and empty.
     """
 
     number: int
@@ -47,6 +47,7 @@ class Record:
     action: str
     object: str
     details: str
+    sealed_by: str
     previous: str
     hash: str
     seal: str | None
@@ -121,24 +122,28 @@ def digest_of(covered: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(covered)).hexdigest()
 
 
-def sealing_key(secret: bytes) -> bytes:
+def sealing_key(secret: str) -> bytes:
     """The key of the seals of whoever holds a secret."""
-    return hmac.digest(secret, _KEY_WORDS, "sha256")
+    return hmac.digest(secret.encode(), b"vigie:audit", "sha256")
 
 
 def key_name(key: bytes) -> str:
-    """What a seal says of its key: it tells keys apart, and nothing of them."""
+    """What a record says of the key of its seal: it tells keys apart, and nothing of them."""
     return hashlib.sha256(_KEY_WORDS + key).hexdigest()[:_KEY_NAME]
 
 
 def seal_of(key: bytes, digest: str) -> str:
-    """The seal of a record by its hash: the name of the key, a colon, and the HMAC-SHA256 of the hash's 64 letters."""
-    return f"{key_name(key)}:{hmac.digest(key, digest.encode('ascii'), 'sha256').hex()}"
+    """The seal of a record by its hash: the hexadecimal HMAC-SHA256 of the hash's 64 letters."""
+    return hmac.digest(key, digest.encode("utf-8", "replace"), "sha256").hex()
 
 
 def chained(before: Head, values: Mapping[str, Any], key: bytes | None) -> dict[str, Any]:
     """The row that comes after a head: `values` are the columns from `at` to `details`; sealed if there is a key."""
-    row = dict(values) | {"number": before.number + 1, "previous": before.hash}
+    row = dict(values) | {
+        "number": before.number + 1,
+        "previous": before.hash,
+        "sealed_by": key_name(key) if key is not None else "",
+    }
     row["hash"] = digest_of(row)
     row["seal"] = seal_of(key, row["hash"]) if key is not None else None
     return row

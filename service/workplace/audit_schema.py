@@ -22,9 +22,10 @@ AUDIT: Final = Table(
     Column("action", String(60), nullable=False),
     Column("object", String(250), nullable=False),
     Column("details", Text, nullable=False),
+    Column("sealed_by", String(8), nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
-    Column("seal", String(80), nullable=True),
+    Column("seal", String(64), nullable=True),
 )
 for _first in ("actor", "action", "object", "at"):
     Index(f"ix_audit_records_{_first}_number", AUDIT.c[_first], AUDIT.c.number)

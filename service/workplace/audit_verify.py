@@ -158,23 +158,23 @@ class _Reading:
             self.report.blame("rewritten", number, told)
 
     def _seal(self, row: Mapping[str, Any], number: int) -> None:
-        report, seal, keys = self.report, row["seal"], self.expected.keys
-        if not keys:
-            report.unread_seals += seal is not None
+        report, seal, by = self.report, row["seal"], row["sealed_by"]
+        if (seal is None) != (by == ""):
+            report.blame("unsealed", number, f"N° {number} : son sceau a été retiré, ou ajouté.")
         elif seal is None:
-            if report.sealed:
+            if report.sealed or report.unread_seals:
                 report.blame(
-                    "unsealed", number, f"N° {number} : il n'a pas de sceau, alors qu'un enregistrement d'avant en a un."
+                    "unsealed", number, f"N° {number} : il n'a pas de sceau, alors que des enregistrements d'avant en ont un."
                 )
             report.unsealed += 1
+        elif not self.expected.keys:
+            report.unread_seals += 1
+        elif (key := self.expected.keys.get(str(by))) is None:
+            report.blame("seal", number, f"N° {number} : son sceau est d'un secret que l'on n'a pas ici.")
+        elif not _same(seal_of(key, str(row["hash"])), str(seal)):
+            report.blame("seal", number, f"N° {number} : son sceau est faux.")
         else:
-            key = keys.get(str(seal).partition(":")[0])
-            if key is None:
-                report.blame("seal", number, f"N° {number} : son sceau est d'un secret que l'on n'a pas ici.")
-            elif not _same(seal_of(key, str(row["hash"])), str(seal)):
-                report.blame("seal", number, f"N° {number} : son sceau est faux.")
-            else:
-                report.sealed += 1
+            report.sealed += 1
 
     def _clock(self, row: Mapping[str, Any], number: int) -> None:
         if self.before is not None and str(row["at"]) < str(self.before["at"]):

@@ -54,9 +54,10 @@ def upgrade() -> None:
         sa.Column("at", sa.String(27), nullable=False),
         *(sa.Column(name, sa.String(length), nullable=False) for name, length in lengths.items()),
         sa.Column("details", sa.Text, nullable=False),
+        sa.Column("sealed_by", sa.String(8), nullable=False),
         sa.Column("previous", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
-        sa.Column("seal", sa.String(80), nullable=True),
+        sa.Column("seal", sa.String(64), nullable=True),
     )
     for name in ("actor", "action", "object", "at"):
         op.create_index(f"ix_audit_records_{name}_number", "audit_records", [name, "number"])
@@ -68,8 +69,8 @@ def upgrade() -> None:
 
 def _first() -> dict[str, object]:
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    values = [1, at, "", "service", "", "", "journal.open", "journal:audit", '{"step":"0010"}', _ZEROS]
-    names = ("number", "at", "actor", "means", "means_id", "address", "action", "object", "details", "previous")
+    values = [1, at, "", "service", "", "", "journal.open", "journal:audit", '{"step":"0010"}', "", _ZEROS]
+    names = ("number", "at", "actor", "means", "means_id", "address", "action", "object", "details", "sealed_by", "previous")
     form = json.dumps(["vigie-audit-1", *values], ensure_ascii=True, separators=(",", ":"))
     return dict(zip(names, values, strict=True)) | {"hash": hashlib.sha256(form.encode()).hexdigest(), "seal": None}
 

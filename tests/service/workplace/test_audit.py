@@ -9,16 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
+from model.errors import VigieError
 from service.database import open_database
-from service.settings import load_settings
-from service.workplace.audit import by_service, called_from, record, record_alone, showed_key
+from service.settings import Settings, load_settings
+from service.workplace.audit import by_service, called_from, record, record_alone, seal_with, sealing_keys, showed_key
 from service.workplace.audit_actions import ACTIONS, GROUPS
 from service.workplace.audit_chain import OPENING, digest_of
 from service.workplace.audit_schema import missing_guards
-from service.workplace.audit_verify import Expected, verify_database
+from service.workplace.audit_verify import Expected, keys_by_name, verify_database
 from service.workplace.decisions import decide, withdraw
 from service.workplace.people import Person, Role
 from service.workplace.schema import DECISIONS, USERS
@@ -27,7 +29,7 @@ from tests.service.workplace.audited import head, since, told, write
 from tests.service.workplace.conftest import add_people
 from tests.service.workplace.made import add, prediction, say, verdict
 
-COPIED = "at, actor, means, means_id, address, action, object, details, previous, hash, seal"
+COPIED = "at, actor, means, means_id, address, action, object, details, sealed_by, previous, hash, seal"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -280,4 +282,32 @@ def test_records_are_sealed_where_there_is_a_secret(base: Engine, sealed: "Calla
     plain, kept = since(base, before)
     assert plain["seal"] is None
     assert kept["seal"]
+    assert kept["sealed_by"]
     assert kept["hash"] == digest_of(kept)
+    keys = keys_by_name(sealing_keys(load_settings()))
+    assert verify_database(base, Expected(keys=keys), now()).whole
+
+
+def test_a_sealed_log_takes_no_record_without_its_secret(base: Engine, sealed: "Callable[[str | None], None]") -> None:
+    """A command run without the secret says so, and leaves nothing that would read as forged."""
+    sealed("x" * 43)
+    record_alone(base, "u", "text.view", "text:b")
+    before = head(base)
+    sealed(None)
+    with pytest.raises(VigieError, match="VIGIE_SECRET_KEY"):
+        record_alone(base, "u", "text.view", "text:c")
+    with pytest.raises(VigieError, match="VIGIE_SECRET_KEY"):
+        seal_with(base, load_settings())
+    assert head(base) == before
+
+
+def test_a_new_secret_goes_on_where_the_one_before_sealed(base: Engine, sealed: "Callable[[str | None], None]") -> None:
+    sealed("x" * 43)
+    record_alone(base, "u", "text.view", "text:a")
+    seal_with(base, Settings(secret_key=SecretStr("y" * 43)))
+    record_alone(base, "u", "text.view", "text:b")
+    both = Settings(secret_key=SecretStr("y" * 43), previous_secret_key=SecretStr("x" * 43))
+    report = verify_database(base, Expected(keys=keys_by_name(sealing_keys(both))), now())
+    assert (report.whole, report.sealed) == (True, 2)
+    alone = Settings(secret_key=SecretStr("y" * 43))
+    assert not verify_database(base, Expected(keys=keys_by_name(sealing_keys(alone))), now()).whole
