@@ -15,21 +15,23 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
 from service.access import add_access_handlers, guard
+from service.calling import Calling
 from service.database import open_database
-from service.demo import load_demo
 from service.declared import declared_routes
-from service.metrics import Metrics
+from service.demo import load_demo
 from service.exposure import check_exposure
+from service.metrics import Metrics
 from service.middleware import BodyLimit, KnownHost, Measured, Overload
 from service.models import Models
 from service.pages import add_page_handlers
 from service.problems import MEDIA_TYPE, add_handlers
-from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
 from service.rates import RateLimit, allowances
+from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
 from service.settings import Settings, load_settings, shared_folder
 from service.shutdown import drain, told_to_stop
 from service.slots import Slots
 from service.state import State
+from service.workplace.audit import inside_service, seal_with
 from service.workplace.opening import open_workplace, tell_link
 
 _DESCRIPTION: Final = (
@@ -49,12 +51,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         UndeclaredRouteError: a route does not say who may call it.
     """
     chosen = settings or load_settings()
+    check_exposure(chosen)
 
     @asynccontextmanager
-    check_exposure(chosen)
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        inside_service()
         metrics = Metrics()
         engine = await to_thread.run_sync(open_database, chosen.database_url)
+        await to_thread.run_sync(seal_with, engine, chosen)
         link = await to_thread.run_sync(open_workplace, engine, chosen)
         if link is not None and shared_folder() is None:
             tell_link(chosen, link)
@@ -96,13 +100,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(RateLimit, settings=chosen)
     app.add_middleware(KnownHost, settings=chosen)
     app.add_middleware(Measured)
+    app.add_middleware(Calling)
     app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
+    declared_routes(app)
     return app
 
 
 def _task(name: str) -> Callable[[State], Coroutine[Any, Any, None]]:
     module, _, function = name.partition(":")
-    declared_routes(app)
     found: Callable[[State], Coroutine[Any, Any, None]] = getattr(import_module(f"service.workplace.{module}"), function)
     return found
 

@@ -12,6 +12,8 @@ from service import (
     items_commands,  # noqa: F401 - adds its verbs to `review_app`
     terminal,
 )
+from service.audit_commands import audit_app
+from service.backup_commands import backup_app
 from service.case_commands import case_app
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.compare_command import compare
@@ -23,6 +25,8 @@ from service.model_commands import model_app
 from service.people_commands import people_app
 from service.settings import load_settings
 
+app.add_typer(audit_app, name="audit")
+app.add_typer(backup_app, name="backup")
 app.add_typer(case_app, name="case")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demo_app, name="demo")

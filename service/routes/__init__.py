@@ -24,6 +24,7 @@ WORKPLACE_ROUTES: tuple[str, ...] = (
     "accounts",
     "provider",
     "people",
+    "journal",
     "cases",
     "campaign_cases",
 )
@@ -36,6 +37,7 @@ WORKPLACE_TASKS: tuple[str, ...] = (
     "scoring:keep_scoring",
     "linking:keep_linking",
     "observing:keep_observing",
+    "audit_anchor:keep_anchoring",
 )
 
 #: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, event, select
 
 from model.errors import VigieError
 from service.database import serialise
-from service.settings import Settings, load_settings
+from service.secret import derive
+from service.settings import NO_SECRET, Settings, load_settings
 from service.workplace.audit_actions import ACTIONS
-from service.workplace.audit_chain import START, Head, chained, details_of, instant_of, sealing_key
+from service.workplace.audit_chain import START, Head, chained, details_of, instant_of
 from service.workplace.audit_schema import AUDIT
 from service.workplace.times import now
 
@@ -194,5 +195,6 @@ def _sealing_key(connection: Connection) -> bytes | None:
 
 def sealing_keys(settings: Settings) -> list[bytes]:
     """The keys of the seals that these settings can check, the one that seals first; none without VIGIE_SECRET_KEY."""
-    given = (getattr(settings, "secret_key", None), getattr(settings, "previous_secret_key", None))
-    return [sealing_key(secret.get_secret_value()) for secret in given if secret is not None]
+    given = (settings.secret_key, settings.previous_secret_key)
+    secrets = [secret.get_secret_value() for secret in given if secret is not None]
+    return [derive(secret, "audit") for secret in secrets if secret != NO_SECRET]

@@ -122,11 +122,6 @@ def digest_of(covered: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(covered)).hexdigest()
 
 
-def sealing_key(secret: str) -> bytes:
-    """The key of the seals of whoever holds a secret."""
-    return hmac.digest(secret.encode(), b"vigie:audit", "sha256")
-
-
 def key_name(key: bytes) -> str:
     """What a record says of the key of its seal: it tells keys apart, and nothing of them."""
     return hashlib.sha256(_KEY_WORDS + key).hexdigest()[:_KEY_NAME]
