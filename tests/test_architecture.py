@@ -60,6 +60,8 @@ HOMES = {
     "sqlalchemy": {
         "service.demo",
         "service.demo_commands",
+        "service.backup",
+        "service.backup_commands",
         "service.observatory",
         "service.campaigns",
         "service.cases",
@@ -67,7 +69,9 @@ HOMES = {
         "service.directions",
         "service.label_studio",
         "service.loop_commands",
+        "service.leftovers",
         "service.migrations",
+        "service.outages",
         "service.pages",
         "service.people_commands",
         "service.routes.queue",
@@ -106,6 +110,7 @@ HOMES = {
     "tldextract": {"model.contacts", "service.campaigns.contacts"},
     "networkx": {"service.campaigns.graph", "service.observatory.suppression"},
     "typer": {
+        "service.backup_commands",
         "service.case_commands",
         "service.cli",
         "service.commands",
@@ -125,7 +130,7 @@ HOMES = {
     "rich": {"service.terminal"},
     "docx": {"service.cases.word"},
     "typst": {"service.typeset"},
-    "uvicorn": {"service.server"},
+    "uvicorn": {"service.connections", "service.server"},
     "prometheus_client": {"service.metrics", "service.routes.tables"},
     "pydantic_settings": {"service.settings"},
     "anyio": {
