@@ -23,6 +23,7 @@ from service.exposure import check_exposure
 from service.metrics import Metrics
 from service.middleware import BodyLimit, KnownHost, Measured, Overload
 from service.models import Models
+from service.outage_answers import add_outage_handlers
 from service.pages import add_page_handlers
 from service.problems import MEDIA_TYPE, add_handlers
 from service.rates import RateLimit, allowances
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
     add_handlers(app)
     add_page_handlers(app)
+    add_outage_handlers(app)
     add_access_handlers(app)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     app.add_middleware(Overload)

@@ -33,6 +33,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
+from service.outages import outage_of
 
 METADATA: Final = MetaData()
 
@@ -160,7 +161,17 @@ def open_checked(url: str) -> Engine:
         return open_database(url)
     except (SQLAlchemyError, ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise VigieError(f"VIGIE_DATABASE_URL={url} : base de données inutilisable ({reason}).") from error
+        outage = outage_of(error)
+        told = f"base de données inutilisable ({reason})." + (f" {outage.title} : {outage.remedy}" if outage else "")
+        raise VigieError(f"VIGIE_DATABASE_URL={_shown(url)} : {told}") from error
+
+
+def _shown(url: str) -> str:
+    """An address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "…"
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -71,6 +71,7 @@ HOMES = {
         "service.loop_commands",
         "service.leftovers",
         "service.migrations",
+        "service.outage_answers",
         "service.outages",
         "service.pages",
         "service.people_commands",

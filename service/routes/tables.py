@@ -113,7 +113,7 @@ def ready(state: StateDep) -> Health:
         with state.engine.connect() as connection:
             connection.execute(sql("SELECT 1"))
     except SQLAlchemyError as error:
-        raise ApiError(503, "La base de données ne répond pas.") from error
+        raise ApiError(503, "La base de données ne répond pas.", headers={"Retry-After": "5"}) from error
     problem = state.models.problem
     return Health(status="ok", model_version=state.analyser.artefact.version, warnings=[problem] if problem else [])
 
