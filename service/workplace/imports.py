@@ -26,11 +26,23 @@ from service.workplace.items import Received, add_items, new_id
 from service.workplace.leases import file_lease
 from service.workplace.schema import IMPORT_ERRORS, IMPORTS
 from service.workplace.similar import index_signed, signatures_of
-from service.workplace.tables import TEXT, Limits, Record, columns_of, copy_bounded, kind_of, read_records, which_sheets
+from service.workplace.tables import (
+    TEXT,
+    Limits,
+    Record,
+    columns_of,
+    copy_bounded,
+    kind_of,
+    read_records,
+    weight_of,
+    which_sheets,
+)
 from service.workplace.times import now
 
 _LOG: Final = logging.getLogger("vigie")
 LOT: Final = 500
+#: Characters after which a lot is kept as it is, however few its records are.
+LOT_SIZE: Final = 4_000_000
 #: Errors of one import that are kept; more are only counted.
 MOST_ERRORS: Final = 100_000
 _PAUSE: Final = 0.5
@@ -217,10 +229,12 @@ def _read(engine: Engine, settings: Settings, row: RowMapping, path: Path, stopp
 def _take(records: Iterator[Record]) -> tuple[list[Record], BatchError | None]:
     """The next records, and the fault that keeps those after them from being read, if any."""
     lot: list[Record] = []
+    size = 0
     try:
         for record in records:
             lot.append(record)
-            if len(lot) == LOT:
+            size += weight_of(record)
+            if len(lot) == LOT or size > LOT_SIZE:
                 break
     except BatchError as error:
         return lot, error
