@@ -26,6 +26,7 @@ from service.workplace.takeouts import (
     find_takeout,
     newest_takeouts,
     place_of,
+    pseudonymising,
     streamed,
 )
 from service.workplace.times import now
@@ -34,6 +35,10 @@ router = APIRouter()
 
 _TAGS: Final[list[str | Enum]] = ["poste de travail"]
 _ON_A_PAGE: Final = 50
+_HIDDEN = Annotated[
+    bool,
+    Query(description="1 : noms, comptes, adresses et numéros remplacés par des pseudonymes stables, textes et champs"),
+]
 _KIND = Annotated[str, Query(description="csv, jsonl ou xlsx")]
 
 
@@ -72,6 +77,7 @@ def export(
     state: StateDep,
     person: KeyDep("export"),  # type: ignore[valid-type]
     format: Annotated[str, Query(description="csv ou jsonl ; un classeur se demande par POST /v1/exports")] = "jsonl",
+    pseudonymise: _HIDDEN = False,
 ) -> Response:
     """Les textes avec leur provenance, la dernière prédiction et toutes les décisions, sans plafond, au fil de l'eau.
 
@@ -87,7 +93,8 @@ def export(
         wanted = exact_filter(request.url.query)
     except VigieError as error:
         raise ApiError(422, str(error)) from error
-    pieces = streamed(state.engine, person, format, wanted)
+    change = pseudonymising(state.engine, state.settings) if pseudonymise else None
+    pieces = streamed(state.engine, person, format, wanted, change)
     return StreamingResponse(pieces, media_type=FORMATS[format][0], headers=saved_as(f"vigie-{now():%Y-%m-%d}.{format}"))
 
 
@@ -97,10 +104,11 @@ def ask_export(
     state: StateDep,
     person: KeyDep("export"),  # type: ignore[valid-type]
     format: _KIND = "xlsx",
+    pseudonymise: _HIDDEN = False,
 ) -> Response:
     """Répond aussitôt ; les mêmes filtres que la file, dans l'adresse. Le fichier est gardé un jour."""
     try:
-        id = ask(state.engine, person, format, exact_filter(request.url.query))
+        id = ask(state.engine, person, format, exact_filter(request.url.query), pseudonymised=pseudonymise)
     except VigieError as error:
         raise ApiError(422, str(error)) from error
     return JSONResponse({"id": id, "state": "waiting", "url": f"/v1/exports/{id}"}, 202)
@@ -145,11 +153,15 @@ def page(request: Request, state: StateDep, person: AdministratorDep) -> Respons
 
 @router.post("/export", include_in_schema=False)
 def ask_by_page(
-    state: StateDep, person: AdministratorDep, format: Annotated[str, Form()] = "", file: Annotated[str, Form()] = ""
+    state: StateDep,
+    person: AdministratorDep,
+    format: Annotated[str, Form()] = "",
+    file: Annotated[str, Form()] = "",
+    pseudonymise: Annotated[str, Form()] = "",
 ) -> Response:
     """Have a file written; leads to where it will be."""
     try:
-        id = ask(state.engine, person, format, exact_filter(file))
+        id = ask(state.engine, person, format, exact_filter(file), pseudonymised=pseudonymise == "1")
     except VigieError as error:
         raise PageError(422, "Export à préciser", str(error)) from error
     return RedirectResponse(f"/export/{id}", 303)
