@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from anyio import CapacityLimiter, to_thread
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, MovingWindowSupport, Storage
+from limits.storage import MovingWindowSupport, Storage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -48,7 +48,7 @@ class RateLimit:
         self.app = app
         self.items = {kind: RateLimitItemPerMinute(most) for kind, most in allowances(settings).items() if most}
         folder = shared_folder()
-        self.limiter = MovingWindowRateLimiter(MemoryStorage() if folder is None else SharedStorage(folder / _FILE))
+        self.limiter = MovingWindowRateLimiter(SharedStorage(Path(":memory:") if folder is None else folder / _FILE))
         self.threads: CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +69,7 @@ class RateLimit:
         if item is None or self.limiter.hit(item, kind, name):
             return None
         reset = self.limiter.get_window_stats(item, kind, name).reset_time
-        return kind, max(1, math.ceil(reset - time.time()))
+        return kind, max(1, math.ceil(reset - time.monotonic()))
 
 
 def _whose(request: Request, state: State) -> tuple[Kind, str]:
@@ -86,8 +86,9 @@ def _whose(request: Request, state: State) -> tuple[Kind, str]:
 
 
 class SharedStorage(Storage, MovingWindowSupport):
-    """The hits of the last minute in a SQLite file, for processes of one machine that count together.
+    """The hits of the last minute in a SQLite file, for processes of one machine that count together, or in memory for one.
 
+    Seconds are those since the machine started, which the processes share: a clock that is put right holds nobody up.
     It is worth a minute, and is not written through to the disk. Of the library's operations: those of the moving window.
     """
 
@@ -110,7 +111,7 @@ class SharedStorage(Storage, MovingWindowSupport):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Add so many hits of this name, unless there are already too many since `expiry` seconds."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock, closing(self._database.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             if now - self._swept > _SWEPT_EVERY:
@@ -124,7 +125,7 @@ class SharedStorage(Storage, MovingWindowSupport):
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """When the oldest hit that counts was made, and how many count."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock, closing(self._database.cursor()) as cursor:
             oldest, count = self._count(cursor, key, now - expiry)
         return oldest or now, count

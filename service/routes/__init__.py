@@ -38,6 +38,7 @@ WORKPLACE_TASKS: tuple[str, ...] = (
     "linking:keep_linking",
     "observing:keep_observing",
     "audit_anchor:keep_anchoring",
+    "clock:keep_settling",
 )
 
 #: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.
