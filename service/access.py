@@ -21,6 +21,7 @@ from service.exposure import host_of, is_loopback
 from service.pages import PageError, wants_page
 from service.problems import ApiError, problem
 from service.state import State, StateDep
+from service.workplace.audit import showed_key
 from service.workplace.keys import ROLE_OF, KeyHolder, Scope, find_key
 from service.workplace.origin import Origin
 from service.workplace.people import ROLE_NAMES, Person, Role
@@ -104,6 +105,8 @@ def holder_of(request: Request, state: State, key: str) -> KeyHolder | None:
         request.state.holder = find_key(state.engine, key, state.keyring) if key else None
         request.state.key = key
     holder: KeyHolder | None = request.state.holder
+    if holder is not None:
+        showed_key(holder.id)
     return holder
 
 

@@ -239,7 +239,7 @@ def people_unlock(login: LoginArgument) -> None:
 
     engine = _database()
     person = _known(engine, login)
-    waited = lift(engine, person.login, None, _keyring())
+    waited = lift(engine, (person.id, person.login), None, _keyring())
     say(f"{person.login} : échecs oubliés." if waited else f"{person.login} : aucun échec.")
 
 

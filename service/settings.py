@@ -17,6 +17,9 @@ from model.text import MAX_CHARACTERS
 #: What VIGIE_PREVIOUS_SECRET_KEY is where tokens were made before there was any secret.
 NO_SECRET: Final = "aucun"  # noqa: S105 - says that there was none
 
+#: What is written nowhere, nor handed to another process, which reads it in the environment.
+SECRETS: Final = frozenset({"admin_password", "secret_key", "previous_secret_key", "oidc_client_secret", "pseudonym_key"})
+
 
 class SettingsError(VigieError):
     """A setting that cannot be used; the message names the variable and what was expected."""

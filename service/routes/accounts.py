@@ -25,6 +25,8 @@ from service.access import (
 from service.pages import HOME, PageError, render
 from service.state import State, StateDep
 from service.workplace import keys, opening, people, sessions, signin
+from service.workplace.audit_actions import MEANS
+from service.workplace.audit_list import own_trail
 from service.workplace.passwords import LEAST_CHARACTERS, WeakPasswordError
 from service.workplace.people import AccountError, Person
 from service.workplace.tries import HeldError
@@ -178,7 +180,8 @@ def _account(
     seen = {"sessions": sessions.list_sessions(state.engine, person.id, idle), "here": here.id if here else ""}
     told = {"done": done, "problem": problem, "new_key": key, "least": LEAST_CHARACTERS}
     provider = people.is_linked(state.engine, person.id)
-    return render(request, "account.html", person, status, **values, **seen, **told, ways=sessions.WAY_NAMES, provider=provider)
+    more = {"ways": sessions.WAY_NAMES, "provider": provider, "trail": own_trail(state.engine, person), "means": MEANS}
+    return render(request, "account.html", person, status, **values, **seen, **told, **more)
 
 
 @router.get("/compte")
@@ -205,7 +208,7 @@ def change_password(
         _check_again(password, again)
         if signin.check_sign_in(state.engine, person.login, old, here, state.keyring) is None:
             return _account(request, state, person, 422, problem="Le mot de passe actuel n'est pas le bon.")
-        people.change_password(state.engine, person.id, password, state.keyring)
+        people.change_password(state.engine, person.id, password, state.keyring, person)
     except (AccountError, WeakPasswordError, HeldError) as error:
         return _account(request, state, person, 422, problem=str(error))
     return enter(request, state, person, "/compte?fait=mot-de-passe")

@@ -108,7 +108,7 @@ def open_account(
     """Open an account; without a password one is drawn, and shown once."""
     chosen = password or new_password()
     try:
-        made = people.create_user(state.engine, login, name, people.as_role(role), chosen)
+        made = people.create_user(state.engine, login, name, people.as_role(role), chosen, person)
     except (AccountError, WeakPasswordError) as error:
         given = {"login": login, "name": name, "role": role}
         return _page(request, state, person, 422, problem=str(error), given=given)
@@ -141,7 +141,7 @@ def ask_role(request: Request, state: StateDep, person: AdministratorDep, person
 def change_role(request: Request, state: StateDep, person: AdministratorDep, person_id: str, role: Field = "") -> Response:
     """Give someone another role."""
     try:
-        people.change_role(state.engine, person_id, people.as_role(role))
+        people.change_role(state.engine, person_id, people.as_role(role), person)
     except AccountError as error:
         return _page(request, state, person, 422, problem=str(error))
     # Who gives up administration would be refused the list.
@@ -165,7 +165,7 @@ def reset_password(request: Request, state: StateDep, person: AdministratorDep, 
         raise PageError(422, "Votre propre mot de passe", "Changez votre propre mot de passe sur la page de votre compte.")
     found, password = _found(state, person_id).person, new_password()
     try:
-        people.change_password(state.engine, person_id, password, state.keyring)
+        people.change_password(state.engine, person_id, password, state.keyring, person)
     except AccountError as error:
         return _one(request, state, person, person_id, 422, problem=str(error))
     return _page(request, state, person, done=f"{found.name} a un nouveau mot de passe.", secret=(found.name, password))
@@ -187,7 +187,7 @@ def ask_close(request: Request, state: StateDep, person: AdministratorDep, perso
 def close_account(request: Request, state: StateDep, person: AdministratorDep, person_id: str) -> Response:
     """Close an account; its sessions and keys die at once."""
     try:
-        people.disable(state.engine, person_id)
+        people.disable(state.engine, person_id, person)
     except AccountError as error:
         return _page(request, state, person, 422, problem=str(error))
     return RedirectResponse("/comptes?fait=ferme", 303)
@@ -197,7 +197,7 @@ def close_account(request: Request, state: StateDep, person: AdministratorDep, p
 def open_again(request: Request, state: StateDep, person: AdministratorDep, person_id: str) -> Response:
     """Open again an account that was closed."""
     try:
-        people.enable(state.engine, person_id)
+        people.enable(state.engine, person_id, person)
     except AccountError as error:
         return _page(request, state, person, 422, problem=str(error))
     return RedirectResponse("/comptes?fait=rouvert", 303)
@@ -236,5 +236,6 @@ def revoke_key(state: StateDep, person: AdministratorDep, person_id: str, key_id
 @router.post("/{person_id}/essais/oublier")
 def forget_failures(state: StateDep, person: AdministratorDep, person_id: str) -> Response:
     """Let people try again at once to sign in with this login."""
-    tries.lift(state.engine, _found(state, person_id).person.login, person.id, state.keyring)
+    found = _found(state, person_id).person
+    tries.lift(state.engine, (found.id, found.login), person.id, state.keyring)
     return _back(person_id, "essais")

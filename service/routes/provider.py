@@ -65,7 +65,7 @@ def come_back(request: Request, state: StateDep) -> Response:
     except ProviderError as error:
         raise _silent(error) from error
     except (RefusedError, AccountError) as error:
-        refused(state.engine, "", origin_of(request, state), "fournisseur d'identité")
+        refused(state.engine, "", origin_of(request, state), "provider")
         raise PageError(403, "Connexion refusée", str(error)) from error
     answer = enter(request, state, person, after_sign_in(claims.suite, HOME), "provider")
     answer.delete_cookie(UNDER_WAY_COOKIE, path=_PATH, httponly=True, samesite="lax", secure=secure_cookies(request))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from service.database import serialise
 from service.workplace import passwords
 from service.workplace.access_schema import IDENTITIES
+from service.workplace.audit import record
 from service.workplace.people import (
     AccountError,
     Person,
@@ -117,6 +118,7 @@ def unlink(engine: Engine, login: str, password: str) -> Person:
         if connection.execute(IDENTITIES.delete().where(IDENTITIES.c.user_id == person.id)).rowcount != 1:
             raise AccountError(f"« {person.login} » n'est relié à aucun fournisseur d'identité.")
         connection.execute(USERS.update().where(USERS.c.id == person.id).values(password_hash=hashed))
+        record(connection, None, "account.link", f"account:{person.id}", {"linked": False})
         connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == person.id))
     return person
 
@@ -124,3 +126,4 @@ def unlink(engine: Engine, login: str, password: str) -> Person:
 def _link(connection: Connection, person: Person, issuer: str, subject: str) -> None:
     values = {"issuer": issuer, "subject": subject, "user_id": person.id, "linked_at": now()}
     connection.execute(IDENTITIES.insert().values(**values))
+    record(connection, None, "account.link", f"account:{person.id}", {"linked": True})

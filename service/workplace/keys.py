@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 from sqlalchemy import Engine, RowMapping, select
 
 from service.secret import PLAIN, Keyring
+from service.workplace.audit import record
 from service.workplace.people import AccountError, Person, Role, person_of
 from service.workplace.schema import API_KEYS, USERS
 from service.workplace.times import aware, now
@@ -75,11 +76,11 @@ def create_key(engine: Engine, person: Person, name: str, scopes: Collection[str
     beyond = [SCOPE_NAMES[scope] for scope in chosen if not person.may(ROLE_OF[scope])]
     if beyond:
         raise AccountError(f"Votre rôle ne permet pas ce droit : {', '.join(beyond)}.")
-    key = _PREFIX + secrets.token_urlsafe(32)
+    key, id = _PREFIX + secrets.token_urlsafe(32), str(uuid.uuid4())
     with engine.begin() as connection:
         connection.execute(
             API_KEYS.insert().values(
-                id=str(uuid.uuid4()),
+                id=id,
                 name=shown,
                 user_id=person.id,
                 key_hash=keyring.hash_token(key),
@@ -88,6 +89,7 @@ def create_key(engine: Engine, person: Person, name: str, scopes: Collection[str
                 created_at=now(),
             )
         )
+        record(connection, person, "key.create", f"key:{id}", {"account": person.id, "scopes": chosen})
     return key
 
 
@@ -129,7 +131,12 @@ def revoke_keys(engine: Engine, owner: Person, by: Person | None, *, only: str |
     if only is not None:
         whose &= API_KEYS.c.id == only
     with engine.begin() as connection:
-        return connection.execute(API_KEYS.update().where(whose).values(revoked_at=now())).rowcount
+        ended = (
+            connection.execute(API_KEYS.update().where(whose).values(revoked_at=now()).returning(API_KEYS.c.id)).scalars().all()
+        )
+        for id in ended:
+            record(connection, by, "key.revoke", f"key:{id}", {"account": owner.id})
+    return len(ended)
 
 
 def revoke_key(engine: Engine, person: Person, key_id: str) -> bool:

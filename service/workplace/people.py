@@ -15,6 +15,7 @@ from service.database import serialise
 from service.secret import PLAIN, Keyring
 from service.workplace import passwords
 from service.workplace.access_schema import IDENTITIES
+from service.workplace.audit import record
 from service.workplace.schema import API_KEYS, SESSIONS, USERS
 from service.workplace.times import now
 from service.workplace.tries import Failures, failures_of, forget_failures
@@ -84,8 +85,8 @@ def normal_login(login: str) -> str:
     return unicodedata.normalize("NFKC", login).strip().casefold()
 
 
-def create_user(engine: Engine, login: str, name: str, role: Role, password: str) -> Person:
-    """Open an account.
+def create_user(engine: Engine, login: str, name: str, role: Role, password: str, by: Person | None = None) -> Person:
+    """Open an account; `by`: the administrator who does, None for a command.
 
     Raises:
         AccountError: the login is taken or unusable, or the name is empty.
@@ -94,7 +95,7 @@ def create_user(engine: Engine, login: str, name: str, role: Role, password: str
     values = new_user(login, name, role, password)
     try:
         with engine.begin() as connection:
-            return add_user(connection, values)
+            return add_user(connection, values, by)
     except IntegrityError as error:
         raise AccountError(f"L'identifiant « {values['login']} » est déjà pris.") from error
 
@@ -132,9 +133,10 @@ def named_user(login: str, name: str, role: Role) -> dict[str, Any]:
     }
 
 
-def add_user(connection: Connection, values: dict[str, Any]) -> Person:
-    """Keep the row of a new account."""
+def add_user(connection: Connection, values: dict[str, Any], by: Person | None = None) -> Person:
+    """Keep the row of a new account; `by`: who opens it, None for a command or for who comes in with it."""
     connection.execute(USERS.insert().values(**values))
+    record(connection, by, "account.create", f"account:{values['id']}", {"role": values["role"]})
     return Person(values["id"], values["login"], values["name"], values["role"])
 
 
@@ -185,8 +187,8 @@ def anyone(connection: Connection) -> bool:
     return connection.execute(select(USERS.c.id).limit(1)).first() is not None
 
 
-def change_password(engine: Engine, person_id: str, password: str, keyring: Keyring = PLAIN) -> None:
-    """Give a person a new password; every session ends, failures are forgotten, keys stay.
+def change_password(engine: Engine, person_id: str, password: str, keyring: Keyring = PLAIN, by: Person | None = None) -> None:
+    """Give a person a new password; every session ends, failures are forgotten, keys stay. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person, or they come in through the identity provider.
@@ -205,10 +207,11 @@ def change_password(engine: Engine, person_id: str, password: str, keyring: Keyr
         _update(connection, person_id, {"password_hash": hashed})
         connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == person_id))
         forget_failures(connection, person.login, keyring)
+        record(connection, by, "account.password", f"account:{person_id}")
 
 
-def change_role(engine: Engine, person_id: str, role: Role) -> None:
-    """Give a person another role, at once.
+def change_role(engine: Engine, person_id: str, role: Role, by: Person | None = None) -> None:
+    """Give a person another role, at once. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person, or nobody would be left to administer.
@@ -217,10 +220,11 @@ def change_role(engine: Engine, person_id: str, role: Role) -> None:
         _lock_people(connection)
         _update(connection, person_id, {"role": as_role(role)})
         _check_administered(connection)
+        record(connection, by, "account.role", f"account:{person_id}", {"role": role})
 
 
-def disable(engine: Engine, person_id: str) -> None:
-    """Close an account: its sessions and keys die with it, what the person wrote stays.
+def disable(engine: Engine, person_id: str, by: Person | None = None) -> None:
+    """Close an account: its sessions and keys die with it, what the person wrote stays. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person, or nobody would be left to administer.
@@ -231,23 +235,26 @@ def disable(engine: Engine, person_id: str) -> None:
         _check_administered(connection)
         connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == person_id))
         live = (API_KEYS.c.user_id == person_id) & API_KEYS.c.revoked_at.is_(None)
-        connection.execute(API_KEYS.update().where(live).values(revoked_at=now()))
+        ended = connection.execute(API_KEYS.update().where(live).values(revoked_at=now())).rowcount
+        record(connection, by, "account.disable", f"account:{person_id}", {"keys": ended})
 
 
 def set_masks(engine: Engine, person: Person, *, masks: bool) -> None:
     """Hide personal data on the pages that a person opens, or show it; it holds on every device until it is changed."""
     with engine.begin() as connection:
         _update(connection, person.id, {"masks": masks})
+        record(connection, person, "masking.on" if masks else "masking.off", f"account:{person.id}")
 
 
-def enable(engine: Engine, person_id: str) -> None:
-    """Open again an account that was disabled, with the password that it had; its keys stay revoked.
+def enable(engine: Engine, person_id: str, by: Person | None = None) -> None:
+    """Open again an account that was disabled, with the password that it had; its keys stay revoked. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person.
     """
     with engine.begin() as connection:
         _update(connection, person_id, {"active": True})
+        record(connection, by, "account.enable", f"account:{person_id}")
 
 
 def _lock_people(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Engine, select
 
 from service.secret import PLAIN, Keyring
+from service.workplace.audit import record
 from service.workplace.origin import Origin, device_name
 from service.workplace.people import Person, person_of
 from service.workplace.schema import SESSIONS, USERS
@@ -61,13 +62,13 @@ def open_session(
     keyring: Keyring = PLAIN,
 ) -> Opened:
     """Open a session under a new token, and sweep those that are over: the one place where somebody comes in."""
-    token, at, where = secrets.token_urlsafe(32), now(), origin or Origin()
+    token, id, at, where = secrets.token_urlsafe(32), str(uuid.uuid4()), now(), origin or Origin()
     with engine.begin() as connection:
         connection.execute(SESSIONS.delete().where(SESSIONS.c.expires_at <= at))
         connection.execute(
             SESSIONS.insert().values(
                 token_hash=keyring.hash_token(token),
-                id=str(uuid.uuid4()),
+                id=id,
                 user_id=person.id,
                 csrf=secrets.token_urlsafe(32),
                 device=device_name(where.agent),
@@ -78,6 +79,7 @@ def open_session(
                 expires_at=at + longest,
             )
         )
+        record(connection, person, "session.open", f"account:{person.id}", {"session": id, "way": way})
     return Opened(token, longest)
 
 
@@ -119,6 +121,7 @@ def close_session(engine: Engine, session: Session) -> None:
     """End the session that one is in: the one place where somebody signs out."""
     with engine.begin() as connection:
         connection.execute(SESSIONS.delete().where(SESSIONS.c.token_hash == session.token_hash))
+        record(connection, session.person, "session.close", f"account:{session.person.id}", {"session": session.id})
 
 
 def revoke_sessions(engine: Engine, person_id: str, by: Person | None, *, only: str | None = None, but: str | None = None) -> int:
@@ -132,4 +135,7 @@ def revoke_sessions(engine: Engine, person_id: str, by: Person | None, *, only: 
     if but is not None:
         whose &= SESSIONS.c.id != but
     with engine.begin() as connection:
-        return connection.execute(SESSIONS.delete().where(whose)).rowcount
+        ended = connection.execute(SESSIONS.delete().where(whose).returning(SESSIONS.c.id)).scalars().all()
+        for id in ended:
+            record(connection, by, "session.revoked", f"account:{person_id}", {"session": id})
+    return len(ended)

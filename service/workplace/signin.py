@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from service.secret import PLAIN, Keyring
 from service.workplace import passwords
 from service.workplace.access_schema import IDENTITIES
+from service.workplace.audit import record_alone
 from service.workplace.origin import Origin
 from service.workplace.people import Person, normal_login, person_of
 from service.workplace.schema import USERS
@@ -33,11 +34,12 @@ def check_sign_in(
     try:
         counted = count_try(engine, kept, where, keyring)
     except HeldError:
-        refused(engine, kept, where, "attente")
+        # Not a record of the audit log: whoever insists would write it without end.
+        _LOG.warning("Connexion remise à plus tard, depuis %s.", where.address or "une adresse inconnue")
         raise
     person = _compare(engine, kept, password)
     if person is None:
-        refused(engine, kept, where, "mot de passe")
+        refused(engine, kept, where, "password", holds=counted.holds)
         return None
     with engine.begin() as connection:
         take_back(connection, counted)
@@ -60,12 +62,17 @@ def _compare(engine: Engine, login: str, password: str) -> Person | None:
     return person_of(row)
 
 
-def refused(engine: Engine, login: str, origin: Origin, why: str) -> None:
-    """Tell of someone who was not let in, by the way of a password or of the provider; the login is not written in the log.
+def refused(engine: Engine, login: str, origin: Origin, way: str, *, holds: bool = False) -> None:
+    """Tell of someone who was not let in by this way (password, provider), in the log and in the audit log: the one place for it.
 
-    The one place that every refusal passes through. `why`: « attente », « mot de passe », or what the provider's answer lacks.
+    `holds`: the next try must wait. What was typed as a login is written nowhere; the account of that login, if any, is named.
     """
-    _LOG.warning("Connexion refusée (%s) depuis %s.", why, origin.address or "une adresse inconnue")
+    _LOG.warning("Connexion refusée (%s) depuis %s.", way, origin.address or "une adresse inconnue")
+    with engine.connect() as connection:
+        query = select(USERS.c.id).where(USERS.c.login == login)
+        account = None if "\0" in login else connection.execute(query).scalar()
+    action = "session.locked" if holds else "session.refused"
+    record_alone(engine, None, action, f"account:{account or 'unknown'}", {"way": way})
 
 
 def known_device(keyring: Keyring, sealed: str, login: str) -> str:

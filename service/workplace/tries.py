@@ -18,6 +18,7 @@ from model.errors import VigieError
 from service.database import serialise
 from service.secret import PLAIN, Keyring
 from service.workplace.access_schema import SIGN_IN_TRIES
+from service.workplace.audit import record
 from service.workplace.origin import Origin, network_of
 from service.workplace.times import aware, now
 
@@ -63,9 +64,10 @@ class HeldError(VigieError):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A try that was counted, to be taken back if it succeeds: the names that it counts for."""
+    """A try that was counted, to be taken back if it succeeds: the names that it counts for; `holds`: the next one waits."""
 
     names: tuple[tuple[Scope, str], ...]
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def count_try(engine: Engine, login: str, origin: Origin, keyring: Keyring = PLA
     Raises:
         HeldError: it must wait, and was not counted.
     """
-    at = now()
+    at, holds = now(), False
     names = _names(login, origin, keyring)
     with engine.begin() as connection:
         serialise(connection, "sign-in")
@@ -104,6 +106,7 @@ def count_try(engine: Engine, login: str, origin: Origin, keyring: Keyring = PLA
             row = known.get((scope, name))
             failures = (row["failures"] if row else 0) + 1
             delay = RULES[scope].delay(failures)
+            holds = holds or bool(delay)
             values = {"failures": failures, "last_at": at, "held_until": at + delay if delay else None}
             if row is not None:
                 connection.execute(SIGN_IN_TRIES.update().where(_is(scope, name)).values(**values))
@@ -111,7 +114,7 @@ def count_try(engine: Engine, login: str, origin: Origin, keyring: Keyring = PLA
             whose = {} if scope == "address" else {"login_hash": _hash_login(login, keyring)}
             place = {"address": origin.address[:64]} if scope == "pair" else {}
             connection.execute(SIGN_IN_TRIES.insert().values(scope=scope, name=name, **values, **whose, **place))
-    return Counted(names)
+    return Counted(names, holds)
 
 
 def take_back(connection: Connection, counted: Counted) -> None:
@@ -130,13 +133,17 @@ def forget_failures(connection: Connection, login: str, keyring: Keyring = PLAIN
     return connection.execute(delete(SIGN_IN_TRIES).where(whose)).rowcount
 
 
-def lift(engine: Engine, login: str, by: str | None, keyring: Keyring = PLAIN) -> bool:
-    """Let people try again at once with this login, as an administrator decides; False if nobody waited.
+def lift(engine: Engine, account: tuple[str, str], by: str | None, keyring: Keyring = PLAIN) -> bool:
+    """Let people try again at once with an account (its identifier, its login); False if there was no failure to forget.
 
     `by`: the identifier of the administrator's account; None for the command.
     """
+    id, login = account
     with engine.begin() as connection:
-        return forget_failures(connection, login, keyring) > 0
+        forgotten = forget_failures(connection, login, keyring) > 0
+        if forgotten:
+            record(connection, by, "session.unlocked", f"account:{id}")
+    return forgotten
 
 
 def failures_of(connection: Connection, logins: Iterable[str], keyring: Keyring = PLAIN) -> dict[str, Failures]:
