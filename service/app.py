@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
 from service.access import add_access_handlers, guard
@@ -23,9 +22,10 @@ from service.exposure import check_exposure
 from service.metrics import Metrics
 from service.middleware import BodyLimit, KnownHost, Measured, Overload
 from service.models import Models
+from service.openapi import document
 from service.outage_answers import add_outage_handlers
 from service.pages import add_page_handlers
-from service.problems import MEDIA_TYPE, add_handlers
+from service.problems import add_handlers
 from service.rates import RateLimit, allowances
 from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
 from service.settings import Settings, load_settings, shared_folder
@@ -40,8 +40,6 @@ _DESCRIPTION: Final = (
     "sectaire en santé. Il ne dit jamais qu'une personne ou un groupe est une secte : il montre des **indices à examiner**, "
     "et une personne décide. Les textes ne sont ni conservés ni journalisés, sauf demande expresse."
 )
-
-_KEYS: Final = "Clé créée à la page « Votre compte » ; demandée partout où la description d'un appel nomme un droit."
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -103,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(KnownHost, settings=chosen)
     app.add_middleware(Measured)
     app.add_middleware(Calling)
-    app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app, chosen)  # type: ignore[method-assign]
     declared_routes(app)
     return app
 
@@ -112,35 +110,3 @@ def _task(name: str) -> Callable[[State], Coroutine[Any, Any, None]]:
     module, _, function = name.partition(":")
     found: Callable[[State], Coroutine[Any, Any, None]] = getattr(import_module(f"service.workplace.{module}"), function)
     return found
-
-
-def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schema["info"]["x-limits"] = tables.limits_of(settings).model_dump()
-        schema["components"]["schemas"]["Problem9457"] = {
-            "type": "object",
-            "description": "Erreur (RFC 9457).",
-            "required": ["type", "title", "status", "detail"],
-            "properties": {
-                "type": {"type": "string"},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "detail": {"type": "string"},
-                "errors": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                    },
-                },
-            },
-        }
-        schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEYS}}
-        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem9457"}}}
-        for path in schema["paths"].values():
-            for operation in path.values():
-                operation["responses"]["default"] = {"description": "Erreur", "content": content}
-                operation["responses"].pop("422", None)
-        app.openapi_schema = schema
-    return app.openapi_schema

@@ -102,9 +102,9 @@ def train(holder: PredictDep) -> dict[str, str]:
     return {"message": "Les décisions sont gardées à mesure ; un challenger s'entraîne depuis la page /modeles."}
 
 
-@router.get("/label-studio/interface.xml", include_in_schema=False, dependencies=[OPEN])
+@router.get("/label-studio/interface.xml", summary="L'interface d'un projet", dependencies=[OPEN])
 def interface() -> Response:
-    """The labelling configuration, to be pasted in a project."""
+    """La configuration à coller dans un projet de Label Studio."""
     return Response(label_studio.labelling_config(), media_type="application/xml; charset=utf-8")
 
 
