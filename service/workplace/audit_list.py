@@ -14,6 +14,7 @@ from service.workplace.audit_actions import ACTIONS, GROUPS
 from service.workplace.audit_chain import FIELDS
 from service.workplace.audit_schema import AUDIT
 from service.workplace.exports import csv_lines
+from service.workplace.people import Person
 from service.workplace.schema import USERS
 from service.workplace.times import aware, midnight
 
@@ -132,6 +133,12 @@ def page_of(
         found = query.order_by(AUDIT.c.number.desc())
     rows = [_shown(row) for row in connection.execute(found.limit(most)).mappings()]
     return sorted(rows, key=lambda row: -row.number)
+
+
+def own_trail(engine: Engine, person: Person, most: int = 5) -> list[Shown]:
+    """The last of what a person did, newest first."""
+    with engine.connect() as connection:
+        return page_of(connection, Wanted(personne=person.id), most)
 
 
 def _shown(row: RowMapping) -> Shown:
