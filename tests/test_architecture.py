@@ -58,6 +58,7 @@ HOMES = {
     "joblib": {"model.store", "training.footprint"},
     "matplotlib": {"training.plots"},
     "sqlalchemy": {
+        "service.audit_commands",
         "service.demo",
         "service.demo_commands",
         "service.backup",
@@ -110,6 +111,7 @@ HOMES = {
     "tldextract": {"model.contacts", "service.campaigns.contacts"},
     "networkx": {"service.campaigns.graph", "service.observatory.suppression"},
     "typer": {
+        "service.audit_commands",
         "service.backup_commands",
         "service.case_commands",
         "service.cli",
