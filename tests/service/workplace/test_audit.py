@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -262,19 +262,19 @@ def test_a_database_of_before_gets_its_log(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def sealed(monkeypatch: pytest.MonkeyPatch) -> "Callable[[str | None], None]":
+def sealed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str | None], None]]:
     """Sets the secret of this process."""
 
     def choose(secret: str | None) -> None:
         monkeypatch.setenv("VIGIE_SECRET_KEY", secret) if secret else monkeypatch.delenv("VIGIE_SECRET_KEY", raising=False)
         load_settings.cache_clear()
 
-    yield choose  # type: ignore[misc]
+    yield choose
     monkeypatch.undo()
     load_settings.cache_clear()
 
 
-def test_records_are_sealed_where_there_is_a_secret(base: Engine, sealed: "Callable[[str | None], None]") -> None:
+def test_records_are_sealed_where_there_is_a_secret(base: Engine, sealed: Callable[[str | None], None]) -> None:
     before = head(base)
     record_alone(base, "u", "text.view", "text:a")
     sealed("x" * 43)
@@ -288,7 +288,7 @@ def test_records_are_sealed_where_there_is_a_secret(base: Engine, sealed: "Calla
     assert verify_database(base, Expected(keys=keys), now()).whole
 
 
-def test_a_sealed_log_takes_no_record_without_its_secret(base: Engine, sealed: "Callable[[str | None], None]") -> None:
+def test_a_sealed_log_takes_no_record_without_its_secret(base: Engine, sealed: Callable[[str | None], None]) -> None:
     """A command run without the secret says so, and leaves nothing that would read as forged."""
     sealed("x" * 43)
     record_alone(base, "u", "text.view", "text:b")
@@ -301,7 +301,7 @@ def test_a_sealed_log_takes_no_record_without_its_secret(base: Engine, sealed: "
     assert head(base) == before
 
 
-def test_a_new_secret_goes_on_where_the_one_before_sealed(base: Engine, sealed: "Callable[[str | None], None]") -> None:
+def test_a_new_secret_goes_on_where_the_one_before_sealed(base: Engine, sealed: Callable[[str | None], None]) -> None:
     sealed("x" * 43)
     record_alone(base, "u", "text.view", "text:a")
     seal_with(base, Settings(secret_key=SecretStr("y" * 43)))

@@ -184,14 +184,14 @@ def _rows(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(text("select * from audit_records order by number")).mappings()]
 
 
-def _put(connection: Connection, rows: list[Mapping[str, Any]]) -> None:
+def _put(connection: Connection, rows: list[dict[str, Any]]) -> None:
     names = ", ".join(FIELDS)
     connection.execute(text("delete from audit_records"))
     given = text(f"insert into audit_records ({names}) values ({', '.join(':' + name for name in FIELDS)})")
     connection.execute(given, [dict(row) for row in rows])
 
 
-def _made_anew(rows: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+def _made_anew(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same records, chained and hashed again as they now read."""
     before, found = START, []
     for row in rows:

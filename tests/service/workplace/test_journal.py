@@ -198,7 +198,7 @@ def test_the_filters_find(engine: Engine, query: str, expected: set[int]) -> Non
 
 def test_days_are_those_of_people_in_paris() -> None:
     day = Wanted.read("depuis=2026-07-01&jusqua=2026-07-01")
-    values = [one.right.value for one in day.conditions()]  # type: ignore[attr-defined]
+    values = [one.right.value for one in day.conditions()]
     assert values == ["2026-06-30T22:00:00", "2026-07-01T22:00:00"]
 
 
