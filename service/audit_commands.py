@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +28,25 @@ def _database() -> "Engine":
     from service.database import open_checked
 
     return open_checked(load_settings().database_url)
+
+
+@contextmanager
+def recording() -> Iterator[Callable[[str, str, Mapping[str, Any]], None]]:
+    """Gives what records an action, its object and its details in the log; nothing is recorded where there is no database yet.
+
+    The database is opened first: what cannot be recorded is not begun.
+    """
+    from service.database import exists
+    from service.workplace.audit import record_alone
+
+    if not exists(load_settings().database_url):
+        yield lambda *_: None
+        return
+    engine = _database()
+    try:
+        yield lambda action, about, details: record_alone(engine, None, action, about, details)
+    finally:
+        engine.dispose()
 
 
 def _head(given: str, option: str) -> "Head":

@@ -122,6 +122,15 @@ def _connect_sqlite(url: URL) -> Engine:
     return engine
 
 
+def exists(url: str) -> bool:
+    """Whether there is a database to open: a server is taken to hold one, a file must be there."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        return True  # to be opened, it says what is wrong
+    return parsed.get_backend_name() != "sqlite" or bool(parsed.database and Path(parsed.database).is_file())
+
+
 def open_database(url: str) -> Engine:
     """An engine on a database whose tables are those of this version: made or migrated where needed.
 

@@ -36,6 +36,7 @@ def review_corpus(
 ) -> None:
     """Écrit les textes relus au format du corpus ; personnes et auteurs y sont des codes."""
     from service.database import open_checked
+    from service.workplace.audit import record_alone
     from service.workplace.reviewed import LEFT, reviewed_texts
     from training.corpus import write_lines
     from training.joining import read_reviewed
@@ -45,6 +46,7 @@ def review_corpus(
     engine = open_checked(load_settings().database_url)
     try:
         found = reviewed_texts(engine)
+        record_alone(engine, None, "corpus.export", "corpus:reviewed", {"texts": len(found.texts)})
     finally:
         engine.dispose()
     write_lines(read_reviewed(found.lines), output)

@@ -8,6 +8,7 @@ import typer
 
 from model.errors import VigieError
 from service import terminal
+from service.audit_commands import recording
 from service.commands import FAILED, JsonOption, print_json, say
 from service.settings import load_settings
 
@@ -109,7 +110,10 @@ def model_promote(name: Annotated[str, typer.Argument(help="Version à mettre en
     """Met un modèle en service, une fois vérifié ; les services en marche le prennent d'eux-mêmes."""
     from model.promotion import promote
 
-    before = promote(load_settings().model_dir, name, load_settings().trust())
+    with recording() as note:
+        before = promote(load_settings().model_dir, name, load_settings().trust())
+        if before != name:
+            note("model.promotion", f"model:{name}", {"previous": before})
     if before == name:
         say(f"Le modèle {name} sert déjà.")
     else:
@@ -121,5 +125,7 @@ def model_rollback() -> None:
     """Revient au modèle qui servait avant."""
     from model.promotion import rollback
 
-    left, back = rollback(load_settings().model_dir, load_settings().trust())
+    with recording() as note:
+        left, back = rollback(load_settings().model_dir, load_settings().trust())
+        note("model.rollback", f"model:{back}", {"previous": left})
     say(f"Le modèle {back} sert de nouveau, en place de {left}.")

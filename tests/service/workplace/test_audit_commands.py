@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
+from model.store import current_name, set_current
 from service.cli import app
 from service.settings import load_settings
 from service.workplace.audit import record_alone
@@ -19,6 +20,7 @@ from service.workplace.audit_anchor import anchor, note_model
 from service.workplace.audit_chain import FIELDS
 from service.workplace.audit_verify import read_anchors
 from tests.service.workplace.audited import head, since, told, unguarded, write
+from tests.signed import renamed
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
@@ -174,6 +176,30 @@ def test_the_model_that_serves_is_recorded_once(base: Engine) -> None:
     before = head(base)
     assert [note_model(base, name) for name in ("m1", "m1", "m2", "m2", "m1")] == [True, False, True, False, True]
     assert told(base, before) == [("model.serves", f"model:{name}") for name in ("m1", "m2", "m1")]
+
+
+def test_models_that_a_command_puts_into_service_are_recorded(base: Engine, artefacts: Path, tmp_path: Path) -> None:
+    first, other, root = current_name(artefacts), "2026.11.1+autre", tmp_path / "modeles"
+    root.mkdir()
+    for name in (first, other):
+        renamed(artefacts / first, root, name)
+    set_current(root, first)
+    before, url = head(base), base.url.render_as_string(hide_password=False)
+    assert run(base, "model", "promote", other, VIGIE_MODEL_DIR=str(root)).exit_code == 0
+    assert run(base, "model", "promote", other, VIGIE_MODEL_DIR=str(root)).exit_code == 0, "il sert déjà"
+    assert run(base, "model", "rollback", VIGIE_MODEL_DIR=str(root)).exit_code == 0
+    assert run(base, "model", "promote", "aucun", VIGIE_MODEL_DIR=str(root)).exit_code != 0
+    assert told(base, before) == [("model.promotion", f"model:{other}"), ("model.rollback", f"model:{first}")]
+    nowhere = url.replace("vigie.db", "nulle-part.db")
+    assert run(base, "model", "promote", other, VIGIE_MODEL_DIR=str(root), VIGIE_DATABASE_URL=nowhere).exit_code == 0
+    assert not Path(nowhere.removeprefix("sqlite:///")).exists(), "promouvoir ne fait pas de base"
+
+
+def test_the_reviewed_corpus_that_is_written_out_is_recorded(base: Engine, tmp_path: Path) -> None:
+    before = head(base)
+    assert run(base, "review", "corpus", "-o", str(tmp_path / "corpus.jsonl")).exit_code == 0
+    assert run(base, "review", "export", "-o", str(tmp_path / "tout.csv")).exit_code == 0
+    assert [action for action, _ in told(base, before)] == ["corpus.export", "export.ask", "export.end"]
 
 
 def test_the_log_is_written_out_a_page_at_a_time(base: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
