@@ -148,7 +148,7 @@ class SharedStorage(Storage, MovingWindowSupport):
     def check(self) -> bool:
         """Whether the file can be read."""
         with self._lock:
-            return self._database.execute("SELECT 1").fetchone() == (1,)
+            return bool(self._database.execute("SELECT 1").fetchone())
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Not of the moving window."""
