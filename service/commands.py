@@ -15,6 +15,7 @@ from model.errors import VigieError
 from model.labels import OPERATING_POINTS
 from model.records import OperatingPointName
 from service import terminal
+from service.inert import printable
 from service.settings import load_settings
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def print_json(value: Any) -> None:
 
 def say(message: str) -> None:
     """Write a line to standard error: what is not the result."""
-    terminal.console(error=True).print(message, markup=False)
+    terminal.console(error=True).print(printable(message), markup=False)
 
 
 @app.command()
