@@ -85,6 +85,8 @@ HOMES = {
         "service.routes.tables",
         "service.state",
         "service.workplace",
+        "service.privacy",
+        "service.privacy_commands",
     },
     "openpyxl": {
         "service.batch.outputs",
@@ -124,6 +126,7 @@ HOMES = {
         "service.loop_commands",
         "service.model_commands",
         "service.people_commands",
+        "service.privacy_commands",
     },
     "rapidfuzz": {"service.directions.sheets"},
     "datasketch": {"service.workplace.similar"},
