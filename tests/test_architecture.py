@@ -105,7 +105,7 @@ HOMES = {
     },
     "pyspark": {"service.cluster.session", "service.cluster.worker"},
     "charset_normalizer": {"service.batch.files"},
-    "limits": {"service.rates"},
+    "limits": {"service.hits", "service.rates"},
     "authlib": {"service.oidc"},
     "joserfc": {"service.oidc"},
     "httpx": {"service.oidc"},
@@ -136,7 +136,8 @@ HOMES = {
     "docx": {"service.cases.word"},
     "typst": {"service.typeset"},
     "uvicorn": {"service.connections", "service.server"},
-    "prometheus_client": {"service.metrics", "service.routes.tables"},
+    "prometheus_client": {"service.gauges", "service.metrics", "service.routes.tables"},
+    "pythonjsonlogger": {"service.journaling"},
     "pydantic_settings": {"service.settings"},
     "anyio": {
         "service.app",
