@@ -129,7 +129,7 @@ def forget_reference(engine: Engine, model: Model, who: Person | None = None) ->
 def _keep(engine: Engine, version: str, first: date, last: date, who: Person | None, new: int | None = None) -> Chosen:
     """Read a period and keep its counts. `new`: only if this choice still holds, which is read anew for another model."""
     with engine.connect() as connection:
-        found = _read(connection, version, first, last)
+        found = Reference.from_json(_read(connection, version, first, last).to_json())
     with engine.begin() as connection:
         serialise(connection, "drift.reference")
         newest = connection.execute(select(DRIFT_REFERENCES).order_by(DRIFT_REFERENCES.c.number.desc()).limit(1)).first()
