@@ -82,7 +82,7 @@ def put(engine: Engine, monday: date, texts: Sequence[Facts], *, version: str = 
         for table, values in ((ITEMS, rows), (ITEM_FACTS, facts), (ITEM_SIGNS, signs)):
             if values:
                 connection.execute(table.insert(), values)
-    return [row["id"] for row in rows]
+    return [str(row["id"]) for row in rows]
 
 
 def weeks_of(engine: Engine, version: str = VERSION) -> dict[date, Any]:
