@@ -93,7 +93,7 @@ class Stream:
 
     def shelf(self, names: Sequence[str]) -> list[Facts]:
         """Some texts of one theme of these, one in twenty to be flagged."""
-        entries = self._by_theme[names[self.random.integers(len(names))]]
+        entries = self._by_theme[names[int(self.random.integers(len(names)))]]
         share = sum(entry.flagged for entry in entries) / len(entries)
         weights = np.asarray([FLAGGED / share if entry.flagged else (1 - FLAGGED) / (1 - share) for entry in entries])
         chosen = self.random.choice(len(entries), SHELF, p=weights / weights.sum())
