@@ -150,10 +150,10 @@ class PracticeFinder:
         ]
         doubtful = [one for one, words in zip(candidates, against, strict=True) if one.doubt is not None and not words]
         for _ in range(2):  # what is meant may tell that its neighbours are
-            meant = [one for one in doubtful if self._is_meant(one, text, tokens, texts, sure)]
-            sure += meant
-            doubtful = [one for one in doubtful if one not in meant]
-            if not meant or not doubtful:
+            told = [self._is_meant(one, text, tokens, texts, sure) for one in doubtful]
+            sure += [one for one, meant in zip(doubtful, told, strict=True) if meant]
+            doubtful = [one for one, meant in zip(doubtful, told, strict=True) if not meant]
+            if not any(told) or not doubtful:
                 break
         chosen: list[_Candidate] = []
         taken: set[int] = set()
@@ -173,7 +173,10 @@ class PracticeFinder:
                 names: Sequence[_Name] = [name for name in self._begun.get(token.text, ()) if len(name.words) > 1]
             else:
                 names = self._begun.get(token.text, ())
+            beyond = tokens[first + 1].text if first + 1 < len(tokens) else ""
             for name in names:
+                if len(name.words) > 1 and beyond not in name.words[1]:
+                    continue
                 after = first + len(name.words)
                 if after == first + 1 or (after <= len(tokens) and self._follow(name, text, tokens, first)):
                     doubt = name.doubt_of([one.text for one in tokens[first:after]]) if name.shadows else name.doubt
