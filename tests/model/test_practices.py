@@ -15,12 +15,14 @@ from model.tables import Practice, load_tables
 
 SENTENCES = Path(__file__).parents[1] / "data" / "practices"
 PRACTICES = load_tables().practices
-#: By file: least precision and recall by mention. All have been learned from by now: these are floors, not estimates.
+#: By file: least precision and recall by mention. All but `unseen.jsonl` have been learned from: floors, not
+#: estimates. That one tells what to expect of hard new sentences, and falls short of the aim (0.98 and 0.97).
 LEAST = {
     "sentences.jsonl": (0.98, 0.97),
     "more.jsonl": (0.98, 0.97),
     "fresh.jsonl": (0.98, 0.97),
     "homonyms.jsonl": (0.95, 0.95),
+    "unseen.jsonl": (0.96, 0.95),
 }
 each_practice = pytest.mark.parametrize("practice", [pytest.param(practice, id=practice.id) for practice in PRACTICES])
 
