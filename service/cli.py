@@ -23,6 +23,7 @@ from service.key_commands import keys_app
 from service.loop_commands import join_reviewed, review_app
 from service.model_commands import model_app
 from service.people_commands import people_app
+from service.privacy_commands import privacy_app, retention_app
 from service.settings import load_settings
 
 app.add_typer(audit_app, name="audit")
@@ -33,6 +34,8 @@ app.add_typer(demo_app, name="demo")
 app.add_typer(keys_app, name="keys")
 app.add_typer(model_app, name="model")
 app.add_typer(people_app, name="people")
+app.add_typer(privacy_app, name="privacy")
+app.add_typer(retention_app, name="retention")
 app.add_typer(review_app, name="review")
 app.command()(compare)
 

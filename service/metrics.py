@@ -13,6 +13,8 @@ from service.settings import shared_folder
 
 #: Seconds; a short text takes some hundredths, a long page some seconds, and nobody waits more than a minute.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_HELD: Final = Path("/proc/self/statm")
+_PAGE: Final = os.sysconf("SC_PAGESIZE")
 
 
 class Metrics:
@@ -38,6 +40,12 @@ class Metrics:
         self.waiting = self._gauge("vigie_queue_length", "Textes qui attendent leur analyse.")
         self.held = self._gauge("vigie_requests_held", "Requêtes admises, en attente ou en analyse.")
         self.streams = self._gauge("vigie_streams_open", "Flux ouverts.")
+        self.memory = Gauge(
+            "vigie_process_resident_bytes",
+            "Mémoire de chaque processus, relevée à la fin de ses requêtes.",
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
         self.loaded = Gauge(
             "vigie_model_processes",
             "Processus qui servent ce modèle.",
@@ -55,6 +63,11 @@ class Metrics:
         self.texts.labels(prediction.status, level).inc()
         for name in prediction.present():
             self.present.labels(name).inc()
+
+    def note_memory(self) -> None:
+        """Keep how much memory this process holds, where the system tells it."""
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            self.memory.set(int(_HELD.read_text().split()[1]) * _PAGE)
 
     def exposed(self) -> bytes:
         """All counters in the text format of Prometheus, those of the other processes included."""

@@ -1,6 +1,5 @@
 """Runs the application: in this process, or in several that share one port and are replaced when they die."""
 
-import copy
 import logging
 import signal
 import socket
@@ -10,11 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from model.errors import VigieError
 from service.connections import make_room
+from service.journaling import logging_settings
 from service.leftovers import sweep
 from service.settings import Settings, share_folder
 
@@ -99,13 +99,11 @@ def _tell_first_account(settings: Settings) -> None:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    logs = copy.deepcopy(LOGGING_CONFIG)
-    logs["loggers"]["vigie"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     return {
         "factory": True,
         "host": settings.host,
         "port": settings.port,
-        "log_config": logs,
+        "log_config": logging_settings(settings.log_format, settings.log_level),
         "log_level": "warning",
         "access_log": False,
         "proxy_headers": bool(settings.trusted_proxies.strip()),

@@ -24,6 +24,7 @@ WORKPLACE_ROUTES: tuple[str, ...] = (
     "accounts",
     "provider",
     "people",
+    "privacy",
     "journal",
     "cases",
     "campaign_cases",
@@ -43,6 +44,7 @@ WORKPLACE_TASKS: tuple[str, ...] = (
 
 #: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.
 ITEM_PANELS: tuple[str, ...] = (
+    "service.privacy.reexamination:contested_panel",
     "service.directions.panels:directions",
     "service.campaigns.panel:campaign_panel",
     "service.workplace.seen_again:receptions_panel",

@@ -119,6 +119,8 @@ def ready(state: StateDep) -> Health:
 
 
 @router.get("/metrics", dependencies=[OPEN], tags=["exploitation"], summary="Mesures Prometheus", response_class=Response)
-async def metrics(state: StateDep) -> Response:
-    """Compteurs et durées, sans texte ni identifiant."""
-    return Response(state.metrics.exposed(), media_type=CONTENT_TYPE_LATEST)
+def metrics(state: StateDep) -> Response:
+    """Compteurs, durées et ce qui attend, sans texte ni identifiant."""
+    artefact = state.analyser.artefact
+    counted = state.metrics.exposed() + state.gauges.exposed(artefact.version, artefact.folder)
+    return Response(counted, media_type=CONTENT_TYPE_LATEST)

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, or_, select
 
+from service.privacy.schema import PAST_DECISIONS, PURGED
 from service.workplace.decided import VALID
 from service.workplace.estimates import Estimate, weighted_share
 from service.workplace.said import FLAGGED
@@ -75,7 +76,7 @@ def sample(connection: Connection) -> Sample:
     furthest = None if None in frontiers else max((each for each in frontiers if each), default="")
     of_import = {name: cohort for name, cohort in cohorts.items() if name != _TOGETHER}
     together = cohorts.get(_TOGETHER)
-    for row in _decided(connection, furthest):
+    for row in (*_decided(connection, furthest), *_past(connection)):
         cohort = of_import.get(row.import_id, together)
         if cohort is None:
             continue  # came since the cohorts were counted
@@ -133,14 +134,41 @@ def _cohorts(connection: Connection) -> dict[str, _Cohort]:
         .where(or_(ITEMS.c.status == "ok", ITEMS.c.status.is_(None)))
         .group_by(ITEMS.c.import_id)
     )
-    units = [(import_id or _TOGETHER, size, frontier) for import_id, size, frontier in connection.execute(query)]
+    units = {import_id or _TOGETHER: (size, frontier) for import_id, size, frontier in connection.execute(query)}
+    # What was purged still counts: leaving out what goes first, level 0, would make of the rest no random sample.
+    for import_id, size, frontier in connection.execute(_purged()):
+        there, other = units.get(import_id or _TOGETHER, (0, None))
+        units[import_id or _TOGETHER] = there + size, min((one for one in (frontier, other) if one is not None), default=None)
     found: dict[str, _Cohort] = defaultdict(_Cohort)
-    for name, size, frontier in units:
+    for name, (size, frontier) in units.items():
         cohort = found[name if size >= SMALL else _TOGETHER]
         cohort.size += size
         if frontier is not None:
             cohort.frontier = frontier if cohort.frontier is None else min(cohort.frontier, frontier)
     return dict(found)
+
+
+def _purged() -> "Select[Any]":
+    """As `_cohorts` counts texts, those that were purged; one that nobody had decided on is a frontier for good."""
+    open_text = or_(PURGED.c.status.is_(None), PURGED.c.state == "new")
+    columns = (PURGED.c.import_id, func.count(), func.min(case((open_text, PURGED.c.sha256))))
+    read = or_(PURGED.c.status == "ok", PURGED.c.status.is_(None))
+    return select(*columns).where(PURGED.c.kind == "item", read).group_by(PURGED.c.import_id)
+
+
+def _past(connection: Connection) -> Sequence[Any]:
+    """As `_decided`, the texts that were purged."""
+    drawn = PAST_DECISIONS.c.item_id == PURGED.c.item_id, PAST_DECISIONS.c.drawn_by == _RANDOM, PAST_DECISIONS.c.held
+    taught = (
+        select(PAST_DECISIONS.c.item_id)
+        .join(TRAINING_DECISIONS, TRAINING_DECISIONS.c.decision_id == PAST_DECISIONS.c.id)
+        .join(TRAININGS, TRAININGS.c.id == TRAINING_DECISIONS.c.training_id)
+        .where(PAST_DECISIONS.c.item_id == PURGED.c.item_id, TRAININGS.c.challenger == PURGED.c.model_version)
+    )
+    columns = [PURGED.c[name] for name in ("import_id", "sha256", "level", "decided_level")]
+    flags = (exists(select(PAST_DECISIONS.c.id).where(*drawn)).label("by_chance"), exists(taught).label("learned"))
+    where = (PURGED.c.kind == "item", PURGED.c.status == "ok", PURGED.c.state != "new")
+    return connection.execute(select(*columns, *flags).where(*where)).all()
 
 
 def _decided(connection: Connection, furthest: str | None) -> Sequence[Any]:

@@ -24,6 +24,12 @@ SCENARIOS: dict[str, tuple[str, str]] = {
     "serveur": ("serveur tué pendant que l'on décide", "faults_kills:server"),
     "analyse": ("serveur tué pendant l'analyse en tâche de fond", "faults_kills:scoring"),
     "import": ("serveur tué pendant des imports", "faults_kills:importing"),
+    "lots": ("analyse d'un fichier tuée puis reprise", "faults_workers:batch"),
+    "processus": ("processus d'une analyse tués", "faults_workers:pool"),
+    "apprentissage": ("apprentissage tué, même nom et autre nom", "faults_workers:trainer"),
+    "challenger": ("entraînement demandé au poste tué", "faults_workers:challenge"),
+    "sauvegarde": ("sauvegarde et restauration tuées", "faults_backup:killed"),
+    "sous-charge": ("sauvegarde pendant que l'on décide, restaurée", "faults_backup:under_load"),
     "export": ("serveur tué pendant des exports", "faults_kills:exporting"),
 }
 #: Those that are done on each kind of database.

@@ -146,12 +146,8 @@ def _wait(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.01)
 
 
-def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, least: float, most: float) -> Report:
-    """Let these people decide while the server is killed so many times, `least` to `most` seconds after each start."""
-    report = Report()
-    url = f"http://127.0.0.1:{served.port}"
-    chance = random.Random(7)
-    over = threading.Event()
+def deciding(url: str, engine: Engine, people: Sequence[Person], over: threading.Event, report: Report) -> list[threading.Thread]:
+    """Let these people decide at an address until `over`; the threads that they are."""
     threads = []
     for number, person in enumerate(people):
         token = open_session(engine, person, HOUR).token
@@ -159,9 +155,17 @@ def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, le
         assert session
         args = (url, token, session.csrf, number, over, report)
         threads.append(threading.Thread(target=_decide_on, args=args, daemon=True))
+        threads[-1].start()
+    return threads
+
+
+def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, least: float, most: float) -> Report:
+    """Let these people decide while the server is killed so many times, `least` to `most` seconds after each start."""
+    report = Report()
+    chance = random.Random(7)
+    over = threading.Event()
     served.start()
-    for thread in threads:
-        thread.start()
+    threads = deciding(f"http://127.0.0.1:{served.port}", engine, people, over, report)
     while report.kills < kills:
         before = len(report.kept)
         # On a busy machine people need time to find back: without a decision there is nothing to lose.
