@@ -19,6 +19,7 @@ from service.commands import FAILED, JsonOption, PointOption, app, options, prin
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
 from service.demo_commands import demo_app
+from service.drift_commands import drift_app
 from service.key_commands import keys_app
 from service.loop_commands import join_reviewed, review_app
 from service.model_commands import model_app
@@ -31,6 +32,7 @@ app.add_typer(backup_app, name="backup")
 app.add_typer(case_app, name="case")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demo_app, name="demo")
+app.add_typer(drift_app, name="drift")
 app.add_typer(keys_app, name="keys")
 app.add_typer(model_app, name="model")
 app.add_typer(people_app, name="people")

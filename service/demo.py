@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from service.campaigns.links import forget_items
 from service.cases.schema import CASE_EVENTS, CASE_ITEMS, CASES
+from service.drift.schema import DRIFT_WEEKS
 from service.privacy.removal import cut, lots
 from service.settings import Settings
 from service.workplace.audit import record
@@ -96,6 +97,8 @@ def remove_demo(engine: Engine) -> Removed | None:
             counted = select(func.count()).select_from(DECISIONS).where(DECISIONS.c.item_id.in_(lot))
             decisions += connection.execute(counted).scalar_one()
             cut(connection, ITEMS, lot)
+        # What was computed of weeks with these texts in them is computed anew without them.
+        connection.execute(delete(DRIFT_WEEKS))
         for lot in lots(imports):
             cut(connection, IMPORTS, lot)
         connection.execute(CHOICES.insert().values(name=_REMOVED, value=len(ids), made_at=now()))

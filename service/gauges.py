@@ -67,7 +67,7 @@ class Gauges:
 def _count(engine: Engine, version: str) -> Waiting:
     with engine.connect() as connection:
 
-        def number(query: Select[tuple[int]]) -> int:
+        def number(query: Select[int]) -> int:
             return int(connection.execute(query).scalar_one() or 0)
 
         def states(table: Table) -> dict[str, int]:

@@ -54,6 +54,18 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
+        # Set by the one process that watches drift; whoever did it last is right.
+        self.drift = self._last("vigie_drift_index", "Indice de dérive de la dernière semaine, ses bornes.", "measure", "bound")
+        self.drift_alert = self._last("vigie_drift_alert", "Mesure en alerte de dérive (1) ou non (0).", "measure")
+        self.drift_texts = self._last("vigie_drift_texts", "Textes comptés de cette semaine.")
+        self.drift_week = self._last("vigie_drift_week_seconds", "Début de cette semaine, en secondes depuis 1970.")
+        self.drift_reference = self._last("vigie_drift_reference", "Ce à quoi le flux est comparé (1).", "source")
+        self.precision = self._last("vigie_precision", "Précision estimée du dernier mois, et ses bornes à 95 %.", "bound")
+        self.precision_texts = self._last("vigie_precision_texts", "Textes signalés et lus au hasard, de ce mois.")
+
+    def _last(self, name: str, help: str, *labels: str) -> Gauge:
+        return Gauge(name, help, labels, registry=self.registry, multiprocess_mode="mostrecent")
+
     def _gauge(self, name: str, help: str) -> Gauge:
         return Gauge(name, help, registry=self.registry, multiprocess_mode="livesum")
 

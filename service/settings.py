@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     start_check: Annotated[
         Literal["full", "quick", "none"], Field(description="Ce qui est vérifié d'une base SQLite au démarrage.")
     ] = "full"
+    drift_threshold: Annotated[float, Field(gt=0, le=10, description="Indice de dérive d'où une mesure est en alerte.")] = 0.1
     demo: Annotated[bool, Field(description="Charger les textes de démonstration dans une base vide, au démarrage.")] = False
     require_key: Annotated[bool, Field(description="Demander une clé, ou d'être connecté, pour analyser par l'API.")] = False
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False

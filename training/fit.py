@@ -22,7 +22,7 @@ from model.firstlook import Looks
 from model.labels import INDICATOR_IDS
 from model.promotion import promote
 from model.signing import Keys
-from model.store import CARD, METRICS, library_versions, load_artefact, ready_finders, save_artefact, tables_hash
+from model.store import CARD, METRICS, REFERENCE, library_versions, load_artefact, ready_finders, save_artefact, tables_hash
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
@@ -133,13 +133,15 @@ def _train(texts: Sequence[AnnotatedText], root: Path, served: Path, seed: int, 
         previous = previous_model(served, name, trust)
         finders = ready_finders()
         folder = save_artefact(root, name, classifier, points, facts, {}, key, learned.looks, finders)
-        metrics = measure(load_artefact(root, name, trust), texts, progress)
+        found = measure(load_artefact(root, name, trust), texts, progress)
+        metrics = found.metrics
         spent = meter.read()
         took = spent.to_json() | {"previous": previous.name if previous else None}
         files = {
             METRICS: (json.dumps(metrics, ensure_ascii=False, indent=2) + "\n").encode(),
             TRAINING: (json.dumps(took, ensure_ascii=False, indent=2) + "\n").encode(),
             CARD: model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
+            **({REFERENCE: found.reference.to_json()} if found.reference else {}),
             **model_plots(metrics),
         }
         folder = save_artefact(root, name, classifier, points, facts, files, key, learned.looks, finders)

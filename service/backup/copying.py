@@ -210,7 +210,7 @@ def _fill_table(source: Connection, origin: Table, target: Connection, table: Ta
     order = [origin.c[column.name] for column in origin.primary_key.columns]
     rows = source.execution_options(stream_results=True).execute(select(*wanted).order_by(*order)).mappings()
     for some in rows.partitions(_AT_ONCE):
-        target.execute(add, [_given(row, instants) for row in some])
+        target.execute(add, [_given(dict(row), instants) for row in some])
 
 
 def _given(row: Mapping[str, Any], instants: list[str]) -> dict[str, Any]:

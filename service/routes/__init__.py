@@ -40,6 +40,7 @@ WORKPLACE_TASKS: tuple[str, ...] = (
     "observing:keep_observing",
     "audit_anchor:keep_anchoring",
     "clock:keep_settling",
+    "drifting:keep_watching",
 )
 
 #: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.

@@ -136,7 +136,7 @@ def _preload() -> None:
         return loaded if is_known(root, name) else slow_analyser(root, name, trust)
 
     store.load_artefact = load_artefact
-    analyser.Analyser.load = staticmethod(load)  # type: ignore[assignment, method-assign]
+    analyser.Analyser.load = staticmethod(load)  # type: ignore[method-assign]
 
 
 def _become(order: Mapping[str, Any]) -> int:

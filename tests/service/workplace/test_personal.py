@@ -96,6 +96,39 @@ def test_recall_and_precision_hold(half: str, recall: float, precision: float) -
         assert counted.recall(kind) >= 0.75, kind
 
 
+#: How the page of documentation calls each kind.
+NAMES = {
+    "person": "noms",
+    "phone": "téléphones",
+    "email": "courriels",
+    "url": "adresses en ligne",
+    "handle": "comptes",
+    "address": "adresses postales",
+    "registration": "SIRET, RPPS, ADELI",
+    "number": "sécurité sociale, IBAN, carte, naissance",
+}
+
+
+def table() -> str:
+    """The figures as the page of documentation shows them."""
+    seen, unseen = figures("seen"), figures("unseen")
+    lines = [
+        "| | retrouvés, textes de mise au point | retrouvés, textes jamais vus | justes, textes jamais vus |",
+        "| --- | --- | --- | --- |",
+    ]
+    for kind, name in NAMES.items():
+        cells = [f"{half.covered[kind]} sur {half.wanted[kind]}" for half in (seen, unseen)]
+        lines.append(f"| {name} | {' | '.join(cells)} | {unseen.right[kind]} sur {unseen.found[kind]} |")
+    found = [f"{half.covered.total()} sur {half.wanted.total()} ({100 * half.recall():.1f} %)" for half in (seen, unseen)]
+    right = f"{unseen.right.total()} sur {unseen.found.total()} ({100 * unseen.precision():.1f} %)"
+    return "\n".join([*lines, f"| **tout** | {' | '.join(found)} | {right} |"]).replace(".", ",")
+
+
+def test_the_documentation_says_these_figures() -> None:
+    page = (FOLDER.parents[2] / "docs" / "vie-privee.md").read_text("utf-8")
+    assert table() in page, f"docs/vie-privee.md doit dire :\n{table()}"
+
+
 @pytest.mark.parametrize(
     ("text", "secrets", "shown"),
     [
@@ -117,7 +150,9 @@ def test_what_is_hidden_and_what_stays(text: str, secrets: list[str], shown: lis
     hidden = hide(text, masked=True)
     assert len(hidden) == len(text)
     for secret in secrets:
-        assert not any(text[place] == hidden[place] for place in letters(text, text.index(secret), text.index(secret) + len(secret)))
+        assert not any(
+            text[place] == hidden[place] for place in letters(text, text.index(secret), text.index(secret) + len(secret))
+        )
     for word in shown:
         assert word in hidden
 
@@ -138,7 +173,9 @@ def test_words_and_names_of_the_list_are_apart() -> None:
     assert not lists.plain & lists.frequent
 
 
-@pytest.mark.parametrize("piece", ["Marie ", "06 ", "12 rue ", "a@", "M. ", "rue du Moulin ", "A. B. ", "(at) ", "LE GOFF ", "habite "])
+@pytest.mark.parametrize(
+    "piece", ["Marie ", "06 ", "12 rue ", "a@", "M. ", "rue du Moulin ", "A. B. ", "(at) ", "LE GOFF ", "habite "]
+)
 def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
     """Twice the text, about twice the time: no pattern goes back and forth."""
 

@@ -160,7 +160,7 @@ def test_it_goes_out_by_the_command_under_the_operator_s_key(
     with base.begin() as connection:
         add_item(connection, Received(TEXT, source="reseau", author="@odile_lumiere"))
     monkeypatch.setenv("VIGIE_DATABASE_URL", base.url.render_as_string(hide_password=False))
-    found = []
+    found: list[str] = []
     for key in ("une cle", "une cle", "une autre", None):
         if key is None:
             monkeypatch.delenv("VIGIE_PSEUDONYM_KEY")
