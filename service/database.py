@@ -107,7 +107,8 @@ def connect_database(url: str) -> Engine:
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     # Each connection is a process of the server, which takes a hundred by default, from all of ours.
-    return create_engine(parsed, pool_size=_POOL // 4, max_overflow=_POOL // 2, pool_pre_ping=True)
+    # What an error quotes of a statement may be somebody's words.
+    return create_engine(parsed, pool_size=_POOL // 4, max_overflow=_POOL // 2, pool_pre_ping=True, hide_parameters=True)
 
 
 def _connect_sqlite(url: URL) -> Engine:
@@ -115,7 +116,7 @@ def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         pool = {"pool_size": _POOL, "max_overflow": _POOL}
-    made = create_engine(url, connect_args={"timeout": _WAIT_SECONDS}, **pool)
+    made = create_engine(url, connect_args={"timeout": _WAIT_SECONDS}, hide_parameters=True, **pool)
     event.listen(made, "connect", _prepare_sqlite)
     engine = _OneWriter(made.pool, made.dialect, made.url)
     event.listen(engine, "begin", _begin_sqlite)

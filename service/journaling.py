@@ -80,13 +80,13 @@ def logging_settings(form: LogFormat, level: LogLevel) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request": {"()": _WithRequest}},
+        "filters": {"request": {"()": _WithRequest}, "masked": {"()": "service.privacy.logs.Masked"}},
         "formatters": {"lines": {"()": _Lines if form == "json" else _Plain}},
         "handlers": {
             "lines": {
                 "class": "logging.StreamHandler",
                 "formatter": "lines",
-                "filters": ["request"],
+                "filters": ["request", "masked"],
                 "stream": "ext://sys.stderr",
             }
         },

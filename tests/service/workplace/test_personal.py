@@ -1,6 +1,8 @@
 """Personal data found in texts: measured on texts written for it, half of which nobody looked at while the finder was made."""
 
 import json
+import logging
+import logging.config
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.journaling import logging_settings
 from service.privacy.lexicon import lexicon
 from service.privacy.personal import KIND_NAMES, find_personal
 from service.workplace.masking import hide
@@ -189,3 +192,16 @@ def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
 
     short, long = (seconds(4_000 * times // len(piece)) for times in (1, 4))
     assert long < 12 * short + 0.2
+
+
+def test_lines_of_the_service_s_journal_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    """A second guard: no line is meant to quote a text; the address of the first account is told as it is."""
+    link = "http://127.0.0.1:8000/premier-compte?jeton=abc"
+    chosen = logging_settings("json", "info")
+    chosen["loggers"] = {"vigie.essai": {"handlers": ["lines"], "level": "INFO", "propagate": False}}
+    logging.config.dictConfig(chosen)
+    logging.getLogger("vigie.essai").warning("Refusé : lou@ange.example, %s, @lou_ange ; %s", "06 39 98 12 40", link)
+    line = json.loads(capsys.readouterr().err)
+    assert link in line["message"]
+    for secret in ("lou", "ange", "39 98"):
+        assert secret not in line["message"]
