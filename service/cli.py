@@ -209,11 +209,19 @@ def _passed(line: "SuiteLine") -> dict[str, object]:
 
 
 def main() -> None:
-    """Run the command; errors that Vigie raises on purpose become one line and exit code 1."""
+    """Run the command; errors that Vigie raises on purpose, and outages of disk or database, become one line and exit code 1."""
     try:
         app(standalone_mode=True)
     except VigieError as error:
         say(f"vigie : {error}")
+        raise SystemExit(FAILED) from None
+    except Exception as error:
+        from service.outages import outage_of
+
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        say(f"vigie : {outage.title}. {outage.remedy}")
         raise SystemExit(FAILED) from None
 
 

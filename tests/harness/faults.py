@@ -30,6 +30,9 @@ SCENARIOS: dict[str, tuple[str, str]] = {
     "challenger": ("entraînement demandé au poste tué", "faults_workers:challenge"),
     "sauvegarde": ("sauvegarde et restauration tuées", "faults_backup:killed"),
     "sous-charge": ("sauvegarde pendant que l'on décide, restaurée", "faults_backup:under_load"),
+    "absente": ("PostgreSQL arrêté puis relancé sous charge", "faults_database:away"),
+    "migration": ("migration tuée à chaque instruction", "faults_database:interrupted"),
+    "migrations": ("plusieurs migrations à la fois, une tuée", "faults_database:at_once"),
     "export": ("serveur tué pendant des exports", "faults_kills:exporting"),
 }
 #: Those that are done on each kind of database.
