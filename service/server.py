@@ -55,14 +55,20 @@ def _check_soundness(settings: Settings) -> None:
     Raises:
         VigieError: it is damaged; the message says what, and what to do.
     """
-    from service.backup.damage import check_database, remedy
-    from service.database import connect_database
+    from sqlalchemy.exc import SQLAlchemyError
 
+    from service.backup.damage import check_database, remedy
+    from service.database import connect_database, exists
+
+    if not exists(settings.database_url):
+        return  # whoever makes it says why it cannot be made
     engine = connect_database(settings.database_url)
-    if engine.dialect.name != "sqlite" or not engine.url.database or not Path(engine.url.database).exists():
+    if engine.dialect.name != "sqlite" or not engine.url.database:
         return
     try:
         found = check_database(engine, settings.start_check)
+    except SQLAlchemyError:
+        return  # it cannot be opened at all: whoever opens it next says why
     finally:
         engine.dispose()
     if found:
