@@ -128,7 +128,6 @@ HOMES = {
         "service.corpus_commands",
         "service.demo_commands",
         "service.drift_commands",
-        "service.gauges",
         "service.items_commands",
         "service.key_commands",
         "service.loop_commands",
