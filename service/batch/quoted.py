@@ -2,8 +2,7 @@
 
 import csv
 import io
-from collections import deque
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -41,8 +41,9 @@ def _functions(path: Path) -> list[tuple[str, list[str], str]]:
     found = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            calls = [one for one in ast.walk(node) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)]
-            columns = [ast.unparse(argument) for call in calls if call.func.attr == "group_by" for argument in call.args]
+            calls = [(one.func, one.args) for one in ast.walk(node) if isinstance(one, ast.Call)]
+            named = [args for function, args in calls if isinstance(function, ast.Attribute) and function.attr == "group_by"]
+            columns = [ast.unparse(argument) for args in named for argument in args]
             found.append((node.name, columns, ast.unparse(node)))
     return found
 
