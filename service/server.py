@@ -62,7 +62,10 @@ def _check_soundness(settings: Settings) -> None:
 
     if not exists(settings.database_url):
         return  # whoever makes it says why it cannot be made
-    engine = connect_database(settings.database_url)
+    try:
+        engine = connect_database(settings.database_url)
+    except SQLAlchemyError:
+        return  # it is no address of a database: whoever opens it next says so
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return
     try:
