@@ -30,12 +30,13 @@ def check_startup(settings: Settings) -> str:
         VigieError: the model, the database or the port cannot be used.
     """
     from model.store import load_artefact
-    from service.database import open_checked
+    from service.database import check_writable, open_checked
 
     version = load_artefact(settings.model_dir, trust=settings.trust()).version
     _check_soundness(settings)
     engine = open_checked(settings.database_url)
     try:
+        check_writable(engine)
         sweep(engine, settings)
     finally:
         engine.dispose()

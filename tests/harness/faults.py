@@ -33,6 +33,9 @@ SCENARIOS: dict[str, tuple[str, str]] = {
     "absente": ("PostgreSQL arrêté puis relancé sous charge", "faults_database:away"),
     "migration": ("migration tuée à chaque instruction", "faults_database:interrupted"),
     "migrations": ("plusieurs migrations à la fois, une tuée", "faults_database:at_once"),
+    "plein": ("disque plein", "faults_disk:full"),
+    "lecture-seule": ("base en lecture seule", "faults_disk:read_only"),
+    "pages": ("pages de la base abîmées", "faults_pages:damaged"),
     "export": ("serveur tué pendant des exports", "faults_kills:exporting"),
 }
 #: Those that are done on each kind of database.
