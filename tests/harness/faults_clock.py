@@ -41,7 +41,7 @@ def serve_shifted(file: str) -> None:
         def now(cls, tz: tzinfo | None = None) -> Any:
             return real.now(tz) + timedelta(seconds=shift())
 
-    times.datetime = Shifted  # type: ignore[misc]
+    times.datetime = Shifted  # type: ignore[attr-defined]
     time.time = lambda: clock() + shift()
     run_server(load_settings())
 

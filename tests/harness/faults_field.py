@@ -51,7 +51,7 @@ class Field:
     small: bool = False
     seed: int = 7
     server: str | None = None
-    _zygotes: dict[bool, Zygote] = field(default_factory=dict)
+    _zygote: Zygote | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _count: int = 0
 
@@ -63,11 +63,11 @@ class Field:
         """How many, in the long form and in the short one."""
         return short if self.small else long
 
-    def zygote(self, *, training: bool = False) -> Zygote:
+    def zygote(self) -> Zygote:
         """The process that forks, started once."""
-        if training not in self._zygotes:
-            self._zygotes[training] = Zygote(self.models, self.folder / "journal", training=training)
-        return self._zygotes[training]
+        if self._zygote is None:
+            self._zygote = Zygote(self.models, self.folder / "journal")
+        return self._zygote
 
     def new_folder(self, name: str) -> Path:
         """A folder of its own."""
@@ -104,8 +104,8 @@ class Field:
 
     def close(self) -> None:
         """End what was started."""
-        for zygote in self._zygotes.values():
-            zygote.stop()
+        if self._zygote is not None:
+            self._zygote.stop()
         self._stack.close()
 
 

@@ -116,7 +116,7 @@ def trainer(field: Field) -> Outcome:
     root = copy_models(field.models, folder / "modeles")
     verb = ["vigie", "train", "--data", str(_small_corpus(folder / "corpus", 100)), "--seed"]
     given = {"VIGIE_MODEL_DIR": str(root)}
-    zygote, name = field.zygote(training=True), current_name(root)
+    zygote, name = field.zygote(), current_name(root)
     if not field.small:
         outcome.expect(zygote.start([*verb, "0"], given).wait() == 0, "l'apprentissage entier échoue")
         name = current_name(root)
@@ -161,7 +161,7 @@ def challenge(field: Field) -> Outcome:
     with field.database("sqlite") as engine:
         settings = field.settings(engine.url.render_as_string(), model_dir=root, corpus_dir=corpus)
         for _ in range(field.some(10, 1)):
-            run = field.zygote(training=True).start(["vigie", "review", "challenge"], environment(settings))
+            run = field.zygote().start(["vigie", "review", "challenge"], environment(settings))
             outcome.expect(until(lambda: _active(engine) or run.over(), 60), "l'entraînement ne démarre pas")  # noqa: B023
             time.sleep(chance.uniform(0, 6))
             run.kill()

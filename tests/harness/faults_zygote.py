@@ -56,9 +56,9 @@ class Forked:
 class Zygote:
     """The process that forks; started with the environment that says which model to load."""
 
-    def __init__(self, models: Path, log: Path, *, training: bool = False) -> None:
+    def __init__(self, models: Path, log: Path) -> None:
         self.log = log
-        environment = {**os.environ, "VIGIE_MODEL_DIR": str(models), "VIGIE_TRAINING": "1" if training else ""}
+        environment = {**os.environ, "VIGIE_MODEL_DIR": str(models)}
         environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
         command = [sys.executable, "-m", "tests.harness.faults_zygote"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -113,7 +113,7 @@ def _preload() -> None:
 
     for name in ("service.cli", "service.app", "service.server", "uvicorn.protocols.http.h11_impl", "psycopg"):
         importlib.import_module(name)
-    for name in ("training.fit", "training.challenge", "training.pool") if os.environ["VIGIE_TRAINING"] else ():
+    for name in ("training.fit", "training.challenge", "training.pool"):
         importlib.import_module(name)
     from service.routes import WORKPLACE_ROUTES
 

@@ -65,7 +65,8 @@ def kept(artefacts: Path, tmp_path: Path) -> Iterator[Kept]:
         person = add_user(connection, new_user("annotation", "Annotation", "reviewer", "une phrase que personne ne tape"))
     key = create_key(engine, person, "label studio", ["predict"])
     engine.dispose()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")} | settings
+    own = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_") or name == "VIGIE_TRUSTED_KEYS"}
+    environment = own | settings
     # What it imports is where it runs from; what it writes is elsewhere.
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     with (tmp_path / "sortie.log").open("wb") as log:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
 from sqlalchemy import Engine, String, Text, func, insert, update
 
 from service.campaigns.schema import CAMPAIGN_EVENTS, CAMPAIGN_ITEMS, CAMPAIGNS, CONTACTS, ITEM_CONTACTS, ITEM_LINKS
@@ -35,7 +35,7 @@ MARKUP = "\"'></textarea></title><script>pwned=1</script><img src=x onerror=pwne
 HOSTILE = f"{MARKUP} \u202e\u2066javascript:pwned=1 " + "W" * 220
 ADDRESS = "javascript:pwned=1//" + HOSTILE
 #: Columns of words that the code reads, which hold only what it knows; all the others are spoilt.
-KNOWN = {
+KNOWN: dict[str, frozenset[str] | set[str] | None] = {
     "text": {"items", "texts", "feedback"},
     "id": None,
     "state": None,
@@ -100,7 +100,9 @@ def _texts(place: Place) -> list[str]:
         ids = []
         for number in range(4):
             text = f"{TEXT} {HOSTILE} {number}"
-            words = {name: MARKUP[:60] for name in ("theme", "region")} | {name: MARKUP for name in ("author", "parent")}
+            words: dict[str, Any] = {name: MARKUP[:60] for name in ("theme", "region")} | {
+                name: MARKUP for name in ("author", "parent")
+            }
             received = Received(text, external_id=f"{MARKUP}{number}", source=MARKUP, channel="ad", url=ADDRESS, **words)
             ids.append(add_item(connection, received, None).id)
             keep_prediction(connection, ids[-1], said)
@@ -173,7 +175,7 @@ def _spoil(engine: Engine) -> int:
             if table.name == "audit_records":  # nothing of it may change: its triggers see to that
                 continue
             for column in table.columns:
-                held = KNOWN.get(column.name, frozenset())
+                held = KNOWN.get(column.name, set())
                 fixed = column.primary_key or column.foreign_keys or column.name.endswith("_id") or column.unique
                 if fixed or held is None or table.name in held or not isinstance(column.type, String | Text):
                     continue
@@ -247,7 +249,12 @@ def test_no_page_obeys_what_it_shows(spoilt: Place, role: Any) -> None:
     page = spoilt.page(role, width=390)
     page.set_default_navigation_timeout(90_000)
     dialogs: list[str] = []
-    page.on("dialog", lambda told: (dialogs.append(told.message), told.dismiss()))
+
+    def dismiss(told: Dialog) -> None:
+        dialogs.append(told.message)
+        told.dismiss()
+
+    page.on("dialog", dismiss)
     kinds: Counter[str] = Counter()
     faults: list[str] = []
     for address, look in _walk(page, spoilt.url, spoilt.visitor(role).client):

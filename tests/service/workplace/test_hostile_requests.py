@@ -54,7 +54,11 @@ def filled(place: Place) -> Place:
     ids = []
     with place.engine.begin() as connection:
         for number, sign in enumerate(SIGNS):
-            words = {name: sign[:60] for name in ("theme", "region")} | {"author": sign, "parent": sign, "url": sign}
+            words: dict[str, Any] = {name: sign[:60] for name in ("theme", "region")} | {
+                "author": sign,
+                "parent": sign,
+                "url": sign,
+            }
             text = f"{sign} guérit tout, venez {number}"
             received = Received(text, external_id=f"{sign}{number}", source=sign, channel="ad", **words)
             ids.append(add_item(connection, received, None).id)

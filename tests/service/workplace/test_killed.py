@@ -1,4 +1,4 @@
-"""Processes are killed while people decide, and while a model is changed: what was told is there, nothing is in between."""
+"""A process is killed while a model is changed: what was told is there, nothing is in between."""
 
 import fcntl
 import json
@@ -17,31 +17,7 @@ from model.store import current_name
 from service.settings import Settings
 from service.workplace import loop
 from service.workplace.people import Person, Role
-from service.workplace.schema import ITEMS, PROMOTIONS
-from tests.harness.killed import Served, check, run, settings_of
-from tests.service.conftest import free_port
-from tests.service.workplace.conftest import add_person
-from tests.service.workplace.volume import fill
-
-
-def test_the_server_killed_while_people_decide(engine: Engine, artefacts: Path, tmp_path: Path) -> None:
-    """A short form of `python -m tests.harness.killed`."""
-    fill(engine, 600)
-    clean = {"state": "new", "decided_level": None, "decided_stance": None, "decided_at": None, "contradicts": False}
-    with engine.begin() as connection:
-        connection.execute(ITEMS.update().values(**clean))
-        people = [add_person(connection, f"lecteur{number}", "analyst") for number in range(4)]
-    port = free_port()
-    url = engine.url.render_as_string(hide_password=False)
-    served = Served(settings_of(url, port, tmp_path / "attente", artefacts), port)
-    try:
-        report = run(served, engine, people, 2, 0.8, 1.6)
-    finally:
-        served.kill()
-    assert check(engine, report) == []
-    assert report.kills == 2
-    assert len(report.kept) > 10, report.summary()
-
+from service.workplace.schema import PROMOTIONS
 
 _ROLL_BACK = """
 import sys

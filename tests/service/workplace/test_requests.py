@@ -345,7 +345,8 @@ def test_no_answer_without_words_and_none_after_it_is_closed(engine: Engine, tex
             prove(connection, asked.id, None, "x")
         assert requests_of(connection)[0].state == "refused"
     with engine.connect() as connection:
-        actions = connection.scalars(select(AUDIT.c.action).where(AUDIT.c.action.startswith("privacy."))).all()
+        asking = select(AUDIT.c.action).where(AUDIT.c.action.startswith("privacy.")).order_by(AUDIT.c.number)
+        actions = connection.scalars(asking).all()
     assert actions == ["privacy.request", "privacy.refused"]
     with pytest.raises(RequestError, match="close"):
         erase(engine, chosen, asked.id, None)
@@ -473,6 +474,7 @@ def test_the_pages_are_accessible(browsed: Place, tmp_path: Path, width: int, da
         page.get_by_role("button", name="Enregistrer la demande").click()
         page.get_by_role("button", name="Chercher", exact=True).click()
         page.get_by_role("heading", name="Trouvé").wait_for()
+        page.wait_for_load_state("load")
         assert_accessible(page)
     asked = ask(browsed.engine, "access", PHONE)
     content = as_page(access(browsed.engine, asked.id, None))
