@@ -98,7 +98,7 @@ HOMES = {
     "charset_normalizer": {"service.batch.rows"},
     "limits": {"service.middleware"},
     "jinja2": {"service.pages"},
-    "tldextract": {"model.contacts", "service.campaigns.contacts"},
+    "tldextract": {"model.contacts"},
     "networkx": {"service.campaigns.graph", "service.observatory.suppression"},
     "typer": {
         "service.case_commands",
@@ -113,7 +113,7 @@ HOMES = {
         "service.people_commands",
     },
     "rapidfuzz": {"service.directions.sheets"},
-    "datasketch": {"service.workplace.similar"},
+    "datasketch": {"service.workplace.minhash"},
     "cleanlab": {"training.suspects"},
     "krippendorff": {"training.agreement"},
     "rich": {"service.terminal"},

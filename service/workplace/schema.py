@@ -6,7 +6,21 @@ deleted: a later one says that it is withdrawn.
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.schema import UniqueConstraint
 
 from service.database import METADATA
@@ -175,9 +189,25 @@ ITEM_PRACTICES: Final = Table(
 )
 Index("ix_item_practices_practice", ITEM_PRACTICES.c.practice, ITEM_PRACTICES.c.item_id)
 
-#: MinHash signatures of the texts, and their bands: texts that share a band may be near-duplicates.
-SIGNATURES: Final = Table("signatures", METADATA, _item_key(), Column("minhash", LargeBinary, nullable=False))
-BANDS: Final = Table("bands", METADATA, Column("band", String(24), primary_key=True), _item_key(), sqlite_with_rowid=False)
+#: MinHash signatures of the texts, the hashes of their runs of words (none where signed before these were kept), and their
+#: bands: texts that share a band may be near-duplicates. Of each text there are 24 bands: their rows are kept narrow, and
+#: refer to the text by the number of its signature, which is never given twice.
+SIGNATURES: Final = Table(
+    "signatures",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("item_id", String(_ID), ForeignKey("items.id"), nullable=False, unique=True),
+    Column("minhash", LargeBinary, nullable=False),
+    Column("grams", LargeBinary, nullable=True),
+    sqlite_autoincrement=True,
+)
+BANDS: Final = Table(
+    "bands",
+    METADATA,
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
 
 CLAIMS: Final = Table("claims", METADATA, _item_key(), _of("user_id", "users.id"), _instant("claimed_at"), _instant("expires_at"))
 
