@@ -32,6 +32,7 @@ from model.records import (
     Risk,
     Stance,
 )
+from model.signing import Trust
 from model.store import Artefact, load_artefact
 from model.text import MAX_CHARACTERS, check_text, sentences, windows, words_of
 
@@ -66,13 +67,15 @@ class Analyser:
         self.artefact = artefact
 
     @classmethod
-    def load(cls, root: Path, name: str | None = None) -> "Analyser":
+    def load(cls, root: Path, name: str | None = None, trust: Trust | None = None) -> "Analyser":
         """An analyser on the artefact `name` under `root` (default: the one that serves), warmed up.
+
+        `trust`: the keys whose signature is believed, as for `model.store.load_artefact`.
 
         Raises:
             ArtefactError: the artefact cannot be trusted or is missing.
         """
-        analyser = cls(load_artefact(root, name))
+        analyser = cls(load_artefact(root, name, trust))
         # One BLAS thread: small matrices gain nothing from more, and sums keep one order.
         threadpool_limits(limits=1, user_api="blas")
         encoder.warm_up()

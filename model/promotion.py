@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from model.errors import ArtefactError
+from model.signing import Trust
 from model.store import current_name, load_artefact, set_current
 
 HISTORY: Final = "history.jsonl"
@@ -30,13 +31,15 @@ class Change:
     name: str
 
 
-def promote(root: Path, name: str) -> str | None:
+def promote(root: Path, name: str, trust: Trust | None = None) -> str | None:
     """Make the artefact `name` the one that serves, once it has been verified and loaded; returns the one before, if any.
+
+    `trust`: as for `model.store.load_artefact`.
 
     Raises:
         ArtefactError: the artefact is missing or cannot be trusted; nothing has changed.
     """
-    load_artefact(root, name)
+    load_artefact(root, name, trust)
     with _held(root):
         before = _noted(root)
         if before != name:
@@ -44,7 +47,7 @@ def promote(root: Path, name: str) -> str | None:
     return before
 
 
-def rollback(root: Path) -> tuple[str, str]:
+def rollback(root: Path, trust: Trust | None = None) -> tuple[str, str]:
     """Go back to the model that served before; returns the one that is left and the one that serves again.
 
     Raises:
@@ -55,7 +58,7 @@ def rollback(root: Path) -> tuple[str, str]:
         known = _stack(history(root))
         if left is None or len(known) < 2:
             raise ArtefactError(f"Aucun modèle à reprendre : {HISTORY} n'en nomme pas d'autre dans {root}.")
-        load_artefact(root, known[-2])
+        load_artefact(root, known[-2], trust)
         _move(root, _BACK, known[-2])
     return left, known[-2]
 

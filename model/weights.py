@@ -126,11 +126,16 @@ def _unpacked(blocks: NDArray[np.uint8]) -> Floats:
     return np.asarray(values * scales, dtype=np.float32)
 
 
-@cache
-def encoder_weights() -> Weights:
-    """The weights of the installed package; EncoderError when they are missing or damaged."""
+def weights_file() -> Path:
+    """The file of the installed package; EncoderError when the package is missing."""
     try:
         folder = resources.files(PACKAGE)
     except ModuleNotFoundError as error:
         raise EncoderError(f"Encodeur : le paquet « {PACKAGE} » n'est pas installé.") from error
-    return Weights(Path(str(folder.joinpath(_FILE))))
+    return Path(str(folder.joinpath(_FILE)))
+
+
+@cache
+def encoder_weights() -> Weights:
+    """The weights of the installed package; EncoderError when they are missing or damaged."""
+    return Weights(weights_file())

@@ -11,22 +11,28 @@ from typing import Any, Final
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
 from service.access import add_access_handlers, guard
+from service.calling import Calling
 from service.database import open_database
+from service.declared import declared_routes
 from service.demo import load_demo
+from service.exposure import check_exposure
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Measured, Overload, RateLimit
+from service.middleware import BodyLimit, KnownHost, Measured, Overload
 from service.models import Models
+from service.openapi import document
+from service.outage_answers import add_outage_handlers
 from service.pages import add_page_handlers
-from service.problems import MEDIA_TYPE, add_handlers
+from service.problems import add_handlers
+from service.rates import RateLimit, allowances
 from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
 from service.settings import Settings, load_settings, shared_folder
 from service.shutdown import drain, told_to_stop
 from service.slots import Slots
 from service.state import State
+from service.workplace.audit import inside_service, seal_with
 from service.workplace.opening import open_workplace, tell_link
 
 _DESCRIPTION: Final = (
@@ -35,23 +41,29 @@ _DESCRIPTION: Final = (
     "et une personne décide. Les textes ne sont ni conservés ni journalisés, sauf demande expresse."
 )
 
-_KEYS: Final = "Clé créée à la page « Votre compte » ; demandée partout où la description d'un appel nomme un droit."
-
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """An application with these settings (default: those of the environment); the model is loaded when it starts."""
+    """An application with these settings (default: those of the environment); the model is loaded when it starts.
+
+    Raises:
+        SettingsError: the settings would serve others than this machine without what protects them.
+        UndeclaredRouteError: a route does not say who may call it.
+    """
     chosen = settings or load_settings()
+    check_exposure(chosen)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        inside_service()
         metrics = Metrics()
         engine = await to_thread.run_sync(open_database, chosen.database_url)
+        await to_thread.run_sync(seal_with, engine, chosen)
         link = await to_thread.run_sync(open_workplace, engine, chosen)
         if link is not None and shared_folder() is None:
             tell_link(chosen, link)
         if chosen.demo:
             await to_thread.run_sync(load_demo, engine, chosen)
-        models = await to_thread.run_sync(Models, chosen.model_dir, metrics)
+        models = await to_thread.run_sync(Models, chosen.model_dir, metrics, chosen.keys)
         state = State(models, Slots(chosen, metrics), engine, chosen, metrics)
         app.state.vigie = state
         watch = asyncio.create_task(models.watch(chosen.model_poll))
@@ -80,13 +92,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
     add_handlers(app)
     add_page_handlers(app)
+    add_outage_handlers(app)
     add_access_handlers(app)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     app.add_middleware(Overload)
-    if chosen.rate_per_minute:
-        app.add_middleware(RateLimit, per_minute=chosen.rate_per_minute)
+    if any(allowances(chosen).values()):
+        app.add_middleware(RateLimit, settings=chosen)
+    app.add_middleware(KnownHost, settings=chosen)
     app.add_middleware(Measured)
-    app.openapi = lambda: _openapi(app, chosen)  # type: ignore[method-assign]
+    app.add_middleware(Calling)
+    app.openapi = lambda: document(app, chosen)  # type: ignore[method-assign]
+    declared_routes(app)
     return app
 
 
@@ -94,35 +110,3 @@ def _task(name: str) -> Callable[[State], Coroutine[Any, Any, None]]:
     module, _, function = name.partition(":")
     found: Callable[[State], Coroutine[Any, Any, None]] = getattr(import_module(f"service.workplace.{module}"), function)
     return found
-
-
-def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schema["info"]["x-limits"] = tables.limits_of(settings).model_dump()
-        schema["components"]["schemas"]["Problem9457"] = {
-            "type": "object",
-            "description": "Erreur (RFC 9457).",
-            "required": ["type", "title", "status", "detail"],
-            "properties": {
-                "type": {"type": "string"},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "detail": {"type": "string"},
-                "errors": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                    },
-                },
-            },
-        }
-        schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEYS}}
-        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem9457"}}}
-        for path in schema["paths"].values():
-            for operation in path.values():
-                operation["responses"]["default"] = {"description": "Erreur", "content": content}
-                operation["responses"].pop("422", None)
-        app.openapi_schema = schema
-    return app.openapi_schema

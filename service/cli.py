@@ -8,22 +8,29 @@ import typer
 
 from model.errors import VigieError
 from service import (
+    access_commands,  # noqa: F401 - adds its verbs to `app`
     items_commands,  # noqa: F401 - adds its verbs to `review_app`
     terminal,
 )
+from service.audit_commands import audit_app
+from service.backup_commands import backup_app
 from service.case_commands import case_app
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
 from service.demo_commands import demo_app
+from service.key_commands import keys_app
 from service.loop_commands import join_reviewed, review_app
 from service.model_commands import model_app
 from service.people_commands import people_app
 from service.settings import load_settings
 
+app.add_typer(audit_app, name="audit")
+app.add_typer(backup_app, name="backup")
 app.add_typer(case_app, name="case")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demo_app, name="demo")
+app.add_typer(keys_app, name="keys")
 app.add_typer(model_app, name="model")
 app.add_typer(people_app, name="people")
 app.add_typer(review_app, name="review")
@@ -53,11 +60,13 @@ def train(
     if if_needed and _usable(root):
         say(f"Le modèle {current_name(root)} est prêt.")
         return
+    keys = load_settings().keys
+    say(f"Clé qui signe : {keys.signer().public.id} ({keys.private})")
     texts = load_corpus(corpus)
     if reviewed is not None:
         texts = list(join_reviewed(reviewed, texts))
     with terminal.progress_bar() as bar:
-        done = fit(texts, root, seed=seed, activate=activate, progress=bar)
+        done = fit(texts, root, seed=seed, activate=activate, progress=bar, keys=keys)
     shown = terminal.console()
     for name in ("dev", "test", "test_unseen_writers"):
         if name in done.metrics:
@@ -69,8 +78,9 @@ def _usable(root: Path) -> bool:
     from model.store import load_artefact
 
     try:
-        load_artefact(root)
-    except VigieError:
+        load_artefact(root, trust=load_settings().trust())
+    except VigieError as error:
+        say(str(error))
         return False
     return True
 
@@ -113,7 +123,7 @@ def evaluate(
         raise VigieError(f"{data} : aucun texte de la partie « {split} ».")
     # Calibration is measured at the base rate that the scores assume, whatever the setting.
     chosen_options = replace(options(operating_point, None), prior=None)
-    analyser = Analyser.load(load_settings().model_dir)
+    analyser = Analyser.load(load_settings().model_dir, trust=load_settings().trust())
     with terminal.progress_bar() as bar:
         predictions = predict_all(analyser, chosen, lambda done, total: bar("Mesure", done, total), chosen_options)
     measured = measure(chosen, predictions)
@@ -131,7 +141,7 @@ def _pass_suite(name: str, chosen: "Options", as_json: bool) -> None:
 
     check_frozen(suite_path(name))
     cases = load_suite(suite_path(name))
-    analyser = Analyser.load(load_settings().model_dir)
+    analyser = Analyser.load(load_settings().model_dir, trust=load_settings().trust())
     found = report(cases, [analyser.predict(case.text, id=case.id, options=chosen) for case in cases])
     if as_json:
         print_json(
@@ -176,7 +186,7 @@ def _disguise_suite(name: str, data: Path, count: int | None, chosen: "Options",
     cases = load_suite(suite_path(name))
     if count is not None:
         cases = robustness.sample(cases, count)
-    analyser = Analyser.load(load_settings().model_dir)
+    analyser = Analyser.load(load_settings().model_dir, trust=load_settings().trust())
     with terminal.progress_bar() as bar:
         found = robustness.measure(analyser, cases, robustness.changes(load_corpus(data)), chosen, progress=bar)
     version, point = analyser.artefact.version, chosen.operating_point

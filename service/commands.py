@@ -114,6 +114,7 @@ def score(
         resume,
         timeout,
         shard_rows,
+        load_settings().trust(),
     )
     # A stopped run ends its workers, whether by Ctrl-C or by the system.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -157,7 +158,8 @@ def explain(
 
     chosen = options(operating_point, prior)
     content = _read_standard_input() if text == "-" else text
-    prediction = Analyser.load(load_settings().model_dir).predict(content, options=chosen)
+    analyser = Analyser.load(load_settings().model_dir, trust=load_settings().trust())
+    prediction = analyser.predict(content, options=chosen)
     if as_json:
         print_json(prediction)
     else:
@@ -185,9 +187,10 @@ def serve(
     """Sert l'API et la page."""
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value is not None})
-    settings.check_host()
+    from service.exposure import check_exposure
     from service.server import check_startup, run_server
 
+    check_exposure(settings)
     version = check_startup(settings)
     count = f", {settings.workers} processus" if settings.workers > 1 else ""
     say(f"Vigie, modèle {version}{count} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")

@@ -33,6 +33,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
+from service.outages import outage_of
 
 METADATA: Final = MetaData()
 
@@ -121,6 +122,15 @@ def _connect_sqlite(url: URL) -> Engine:
     return engine
 
 
+def exists(url: str) -> bool:
+    """Whether there is a database to open: a server is taken to hold one, a file must be there."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        return True  # to be opened, it says what is wrong
+    return parsed.get_backend_name() != "sqlite" or bool(parsed.database and Path(parsed.database).is_file())
+
+
 def open_database(url: str) -> Engine:
     """An engine on a database whose tables are those of this version: made or migrated where needed.
 
@@ -160,7 +170,17 @@ def open_checked(url: str) -> Engine:
         return open_database(url)
     except (SQLAlchemyError, ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise VigieError(f"VIGIE_DATABASE_URL={url} : base de données inutilisable ({reason}).") from error
+        outage = outage_of(error)
+        told = f"base de données inutilisable ({reason})." + (f" {outage.title} : {outage.remedy}" if outage else "")
+        raise VigieError(f"VIGIE_DATABASE_URL={_shown(url)} : {told}") from error
+
+
+def _shown(url: str) -> str:
+    """An address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "…"
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -16,6 +16,7 @@ from service.campaigns.links import forget_items
 from service.cases.schema import CASE_EVENTS, CASE_ITEMS, CASES
 from service.database import METADATA
 from service.settings import Settings
+from service.workplace.audit import record
 from service.workplace.imports import Wanted, begin
 from service.workplace.leases import database_lease
 from service.workplace.receptions import RECEPTIONS
@@ -26,6 +27,7 @@ from service.workplace.times import now
 DEMO_NAME: Final = "Données de démonstration"
 _FILE: Final = "demo.jsonl"
 _REMOVED: Final = "demo_removed"
+_REMOVE: Final = "vigie demo remove"
 _LOT: Final = 500
 
 
@@ -90,6 +92,8 @@ def remove_demo(engine: Engine) -> Removed | None:
         cased, cases = _tell_cases(connection, ids)
         forget_items(connection, ids)
         for lot in _lots(ids):
+            for id, digest in connection.execute(select(ITEMS.c.id, ITEMS.c.sha256).where(ITEMS.c.id.in_(lot))):
+                record(connection, None, "text.erase", f"text:{id}", {"sha256": digest, "command": _REMOVE})
             counted = select(func.count()).select_from(DECISIONS).where(DECISIONS.c.item_id.in_(lot))
             decisions += connection.execute(counted).scalar_one()
             _cut(connection, ITEMS, lot)
@@ -102,19 +106,20 @@ def remove_demo(engine: Engine) -> Removed | None:
 def _tell_cases(connection: Connection, ids: Sequence[str]) -> tuple[int, int]:
     """Write in the history of each case which of its texts are about to go; returns how many texts, in how many cases.
 
-    An event has an author: it is kept with who had added the texts, and says that a command took them out.
+    Nobody who has an account did it: the event names the command, and of each text who had added it.
     """
     columns = (CASE_ITEMS.c.case_id, CASE_ITEMS.c.added_by, CASE_ITEMS.c.place, CASE_ITEMS.c.why, ITEMS.c.id, ITEMS.c.sha256)
     query = select(*columns).join(ITEMS, ITEMS.c.id == CASE_ITEMS.c.item_id)
     rows = [row for lot in _lots(ids) for row in connection.execute(query.where(ITEMS.c.id.in_(lot)))]
-    told: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    told: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.case_id, row.place)):
-        about = {"id": row.id, "sha256": row.sha256, "place": row.place, "why": row.why}
-        told[row.case_id, row.added_by].append(about)
+        about = {"id": row.id, "sha256": row.sha256, "place": row.place, "why": row.why, "added_by": row.added_by}
+        told[row.case_id].append(about)
+        record(connection, None, "case.erased", f"case:{row.case_id}", {"text": row.id, "sha256": row.sha256})
     moment = now()
-    for (case_id, user_id), texts in told.items():
-        detail = {"items": [one["id"] for one in texts], "texts": texts, "command": "vigie demo remove"}
-        event = {"id": str(uuid.uuid4()), "case_id": case_id, "user_id": user_id, "made_at": moment, "kind": "erased"}
+    for case_id, texts in told.items():
+        detail = {"items": [one["id"] for one in texts], "texts": texts, "command": _REMOVE}
+        event = {"id": str(uuid.uuid4()), "case_id": case_id, "user_id": None, "made_at": moment, "kind": "erased"}
         connection.execute(CASE_EVENTS.insert().values(**event, detail=detail))
         counted = {"changed_at": moment, "version": CASES.c.version + 1}
         connection.execute(update(CASES).where(CASES.c.id == case_id).values(**counted))

@@ -73,23 +73,28 @@ def _until_over(engine: Any, settings: Any, id: str) -> Any:
 def review_export(
     output: Annotated[Path, typer.Option("--output", "-o", help="Fichier à écrire : .csv, .jsonl ou .xlsx.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer le fichier s'il existe.")] = False,
+    pseudonymise: Annotated[
+        bool, typer.Option("--pseudonymise", help="Remplacer noms, comptes, adresses et numéros par des pseudonymes stables.")
+    ] = False,
 ) -> None:
     """Écrit tous les textes avec leur provenance, la dernière prédiction et toutes les décisions."""
     from service.database import open_checked
-    from service.workplace.exports import FORMATS, write
-    from service.workplace.takeouts import close_takeout, filter_of, open_takeout
+    from service.workplace.exports import FORMATS, as_it_is, write
+    from service.workplace.takeouts import close_takeout, filter_of, open_takeout, pseudonymising
 
     kind = output.suffix.lower()[1:]
     if kind not in FORMATS:
         raise VigieError(f"{output} : un de ces formats est attendu : {', '.join(f'.{name}' for name in FORMATS)}.")
     if output.exists() and not overwrite:
         raise VigieError(f"{output} existe ; --overwrite pour le remplacer.")
-    engine = open_checked(load_settings().database_url)
+    settings = load_settings()
+    engine = open_checked(settings.database_url)
     temporary = output.with_name(f"{output.name}.tmp")
     texts = [0]
-    id = open_takeout(engine, None, kind, filter_of(""), "running")
+    change = pseudonymising(engine, settings) if pseudonymise else as_it_is
+    id = open_takeout(engine, None, kind, filter_of(""), "running", pseudonymised=pseudonymise)
     try:
-        write(engine, kind, temporary, (), texts.append)
+        write(engine, kind, temporary, (), texts.append, change)
         temporary.replace(output)
         close_takeout(engine, id, "done", texts[-1])
     except BaseException:

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from model.records import Prediction
 from service.annotations import LabelStudioError, told, verdict_of
+from service.workplace.audit import record
 from service.workplace.claims import Taken
 from service.workplace.comments import add_comment
 from service.workplace.decided import VALID, decisions_of, find_decision
@@ -117,6 +118,7 @@ def map_people(engine: Engine, mapping: Mapping[str, str], person: Person) -> No
         raise LabelStudioError(f"Aucun compte ouvert de cet identifiant : {', '.join(unknown)}.")
     with engine.begin() as connection:
         connection.execute(CHOICES.insert().values(name=_PEOPLE, value=dict(mapping), user_id=person.id, made_at=now()))
+        record(connection, person, "setting.change", f"setting:{_PEOPLE}", {"people": len(mapping)})
 
 
 def receive(engine: Engine, payload: Mapping[str, Any], holder: Person, *, speaks: bool = False) -> Kept:

@@ -36,6 +36,7 @@ def review_corpus(
 ) -> None:
     """Écrit les textes relus au format du corpus ; personnes et auteurs y sont des codes."""
     from service.database import open_checked
+    from service.workplace.audit import record_alone
     from service.workplace.reviewed import LEFT, reviewed_texts
     from training.corpus import write_lines
     from training.joining import read_reviewed
@@ -45,6 +46,7 @@ def review_corpus(
     engine = open_checked(load_settings().database_url)
     try:
         found = reviewed_texts(engine)
+        record_alone(engine, None, "corpus.export", "corpus:reviewed", {"texts": len(found.texts)})
     finally:
         engine.dispose()
     write_lines(read_reviewed(found.lines), output)
@@ -143,12 +145,14 @@ def _challenge(engine: "Engine", settings: Settings, id: str, bar: Callable[[str
     challenger = asked.challenger
     if challenger is None:
         loop.keep_learned(engine, id, [decisions[item] for item in joined.learned])
-        challenger = train(joined.texts, root, activate=False, progress=told).name
+        challenger = train(joined.texts, root, activate=False, progress=told, keys=settings.keys).name
         loop.keep_challenger(engine, id, challenger)
     # Nothing of the corpus is learned from but `train`: its test is the same for both models.
     read = Read(of_split(joined.texts, "test"), suite_of(settings.suites_dir), joined.fresh)
     options = Options(settings.operating_point, max_characters=settings.max_characters)
-    found = compare(Analyser.load(root, champion), Analyser.load(root, challenger), read, options, told)
+    trust = settings.trust()
+    both = (Analyser.load(root, champion, trust), Analyser.load(root, challenger, trust))
+    found = compare(*both, read, options, told)
     counts = {"corpus": len(joined.texts) - len(joined.learned), "reviewed": len(joined.learned), "left": dict(joined.left)}
     comparison = found.to_json() | {"learned": counts}
     same = "Le modèle obtenu est celui qui sert déjà : rien n'a changé dans ce qu'il apprend." if champion == challenger else None

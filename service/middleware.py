@@ -1,4 +1,4 @@
-"""What surrounds every request: bounds on its size and rate, security headers on its answer, its time counted.
+"""What surrounds every request: the name it asks under, bounds on its size, security headers on its answer, its time counted.
 
 These are plain ASGI wrappers: they hold nothing back, so a stream is answered while it is still being sent.
 """
@@ -6,14 +6,13 @@ These are plain ASGI wrappers: they hold nothing back, so a stream is answered w
 import time
 from typing import Final
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.exposure import answers_to, host_of
 from service.problems import problem
+from service.settings import Settings
 
 #: Bodies read as they come, whose routes count them themselves.
 _UNBOUNDED: Final = frozenset({"/v1/predict/stream", "/v1/import", "/imports"})
@@ -75,22 +74,24 @@ class Overload:
         await self.app(scope, receive, send)
 
 
-class RateLimit:
-    """Refuses a client's requests over `per_minute` with 429 and `Retry-After`; health and metrics are always answered."""
+class KnownHost:
+    """Refuses what is asked under a name that is not ours, with 421; a probe of health may come under any."""
 
-    def __init__(self, app: ASGIApp, per_minute: int) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
-        self.item = RateLimitItemPerMinute(per_minute)
-        self.limiter = MovingWindowRateLimiter(MemoryStorage())
+        self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 429."""
-        watched = scope["type"] == "http" and not scope["path"].startswith(("/health", "/metrics"))
-        client = scope["client"][0] if scope.get("client") else "?"
-        if watched and not self.limiter.hit(self.item, client):
-            detail = f"Plus de {self.item.amount} requêtes en une minute."
-            await problem(429, detail, headers={"Retry-After": "60"})(scope, receive, send)
-            return
+        """Pass the request on, or answer 421."""
+        if scope["type"] == "http" and not scope["path"].startswith("/health/"):
+            name = host_of(Headers(scope=scope).get("host", ""))
+            if not answers_to(self.settings, name):
+                told = (
+                    "Le service ne répond pas sous ce nom. S'il est le sien, la personne qui l'exploite l'ajoute à "
+                    "VIGIE_ALLOWED_HOSTS."
+                )
+                await problem(421, told)(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
 
@@ -110,6 +111,8 @@ SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 
+#: Over HTTPS, browsers are told to come back that way alone, for a year.
+_HTTPS_ALONE: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -133,7 +136,8 @@ class Measured:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                https = _HTTPS_ALONE if scope["scheme"] == "https" else {}
+                for name, value in (SECURITY_HEADERS | https).items():
                     headers.setdefault(name, value)
             await send(message)
 

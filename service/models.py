@@ -16,7 +16,8 @@ from anyio import to_thread
 
 from model.analyser import Analyser
 from model.errors import ArtefactError, VigieError
-from model.store import MANIFEST, current_name
+from model.signing import Keys
+from model.store import MANIFEST, SIGNATURE, current_name
 from service.metrics import Metrics
 from service.samples import SAMPLES
 from service.settings import shared_folder
@@ -29,28 +30,33 @@ _GOOD: Final = "served"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What tells one model from another without reading it: its name, and its manifest's place, size and date on disk."""
+    """What tells one model from another without reading it: its name, then place, size and date on disk of what vouches for it.
+
+    That is its manifest, its signature and the file of trusted keys: a key that is revoked is noticed too.
+    """
 
     name: str
-    inode: int = 0
-    size: int = 0
-    changed: int = 0
+    stamps: tuple[tuple[int, int, int] | None, ...]
 
     @classmethod
-    def of(cls, root: Path, name: str) -> "Mark":
-        """The mark of the model of that name; a manifest that is not there has none of its own."""
-        try:
-            found = (root / name / MANIFEST).stat()
-        except OSError:
-            return cls(name)
-        return cls(name, found.st_ino, found.st_size, found.st_mtime_ns)
+    def of(cls, root: Path, name: str, keys: Keys) -> "Mark":
+        """The mark of the model of that name; a file that is not there has no stamp."""
+        return cls(name, tuple(map(_stamp, (root / name / MANIFEST, root / name / SIGNATURE, keys.trusted))))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Models:
     """Holds the analyser that serves; `problem` says in French why the one that was promoted does not, if so."""
 
-    def __init__(self, root: Path, metrics: Metrics) -> None:
-        """Load the model that serves.
+    def __init__(self, root: Path, metrics: Metrics, keys: Keys) -> None:
+        """Load the model that serves, if a trusted key signed it.
 
         A process that replaces a dead one, after a model that cannot be loaded was promoted, takes the one that the others
         serve.
@@ -59,20 +65,21 @@ class Models:
             ArtefactError: no model can be loaded.
         """
         self._root = root
+        self._keys = keys
         self._metrics = metrics
         self._failed: tuple[Mark, float] | None = None
         self.problem: str | None = None
         name = current_name(root)
-        self._mark = Mark.of(root, name)
+        self._mark = Mark.of(root, name, keys)
         try:
-            self._analyser = _tried(root, name)
+            self._analyser = _tried(root, name, keys)
         except VigieError as error:
             other = _last_good()
             if other is None or other == name:
                 raise
-            self._analyser = _tried(root, other)
+            self._analyser = _tried(root, other, keys)
             self._fail(self._mark, error, self._analyser)
-            self._mark = Mark.of(root, other)
+            self._mark = Mark.of(root, other, keys)
         self._count(None, self._analyser)
 
     @property
@@ -103,7 +110,7 @@ class Models:
         if self._failed and self._failed[0] == mark and time.monotonic() - self._failed[1] < _RETRY_SECONDS:
             return
         try:
-            found = await to_thread.run_sync(_tried, self._root, mark.name)
+            found = await to_thread.run_sync(_tried, self._root, mark.name, self._keys)
         except Exception as error:
             self._fail(mark, error, self._analyser)
             self._metrics.swaps.labels("failed").inc()
@@ -115,7 +122,7 @@ class Models:
         _LOG.info("Le modèle %s sert, en place de %s.", found.artefact.version, before.artefact.version)
 
     def _promoted(self) -> Mark:
-        return Mark.of(self._root, current_name(self._root))
+        return Mark.of(self._root, current_name(self._root), self._keys)
 
     def _fail(self, mark: Mark, error: Exception, serving: Analyser) -> None:
         reason = str(error) if isinstance(error, VigieError) else f"Modèle {mark.name} inutilisable ({type(error).__name__})."
@@ -136,9 +143,9 @@ class Models:
             temporary.replace(folder / _GOOD)
 
 
-def _tried(root: Path, name: str) -> Analyser:
+def _tried(root: Path, name: str, keys: Keys) -> Analyser:
     """The analyser of a model that has answered once: what it loads late is loaded."""
-    found = Analyser.load(root, name)
+    found = Analyser.load(root, name, keys.trust())
     found.predict(SAMPLES[0].text)
     return found
 

@@ -47,6 +47,7 @@ MENU: Final[tuple[tuple[str, tuple[tuple[str, str, Role], ...]], ...]] = (
             ("/imports", "Imports", "analyst"),
             ("/modeles", "Modèles", "reviewer"),
             ("/comptes", "Comptes", "administrator"),
+            ("/journal", "Journal", "administrator"),
         ),
     ),
 )

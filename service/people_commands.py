@@ -13,6 +13,7 @@ from service.settings import load_settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from service.secret import Keyring
     from service.workplace.people import Person
 
 people_app = typer.Typer(help="Les comptes du poste de travail : ouvrir, lister, changer, fermer.", no_args_is_help=True)
@@ -29,6 +30,12 @@ def _database() -> "Engine":
     from service.database import open_checked
 
     return open_checked(load_settings().database_url)
+
+
+def _keyring() -> "Keyring":
+    from service.secret import keyring_of
+
+    return keyring_of(load_settings())
 
 
 def _password(from_input: bool) -> str:
@@ -70,13 +77,19 @@ def people_list(as_json: JsonOption = False) -> None:
     """Liste les comptes."""
     from service.workplace.people import ROLE_NAMES, list_accounts
 
-    accounts = list_accounts(_database())
+    accounts = list_accounts(_database(), _keyring())
     if as_json:
-        fields = [(account.person, account.active, account.locked) for account in accounts]
         print_json(
             [
-                {"login": one.login, "name": one.name, "role": one.role, "active": active, "locked": locked}
-                for one, active, locked in fields
+                {
+                    "login": account.person.login,
+                    "name": account.person.name,
+                    "role": account.person.role,
+                    "active": account.active,
+                    "held": account.held,
+                    "provider": account.provider,
+                }
+                for account in accounts
             ]
         )
         return
@@ -85,7 +98,7 @@ def people_list(as_json: JsonOption = False) -> None:
             account.person.login,
             account.person.name,
             ROLE_NAMES[account.person.role],
-            "fermé" if not account.active else "verrouillé" if account.locked else "ouvert",
+            "fermé" if not account.active else "essais en attente" if account.held else "ouvert",
         )
         for account in accounts
     ]
@@ -94,12 +107,12 @@ def people_list(as_json: JsonOption = False) -> None:
 
 @people_app.command("password")
 def people_password(login: LoginArgument, from_input: FromInputOption = False) -> None:
-    """Donne un nouveau mot de passe ; les sessions ouvertes et le verrou tombent."""
+    """Donne un nouveau mot de passe ; les sessions ouvertes prennent fin, les échecs sont oubliés."""
     from service.workplace.people import change_password
 
     engine = _database()
     person = _known(engine, login)
-    change_password(engine, person.id, _password(from_input))
+    change_password(engine, person.id, _password(from_input), _keyring())
     say(f"Mot de passe changé : {person.login}.")
 
 
@@ -136,3 +149,118 @@ def people_enable(login: LoginArgument) -> None:
     person = _known(engine, login)
     enable(engine, person.id)
     say(f"Compte rouvert : {person.login}.")
+
+
+@people_app.command("sessions")
+def people_sessions(login: LoginArgument, as_json: JsonOption = False) -> None:
+    """Liste les sessions ouvertes d'un compte : appareil, adresse, depuis quand, vue pour la dernière fois."""
+    from datetime import timedelta
+
+    from service.pages import instant
+    from service.workplace.sessions import WAY_NAMES, list_sessions
+
+    engine = _database()
+    seen = list_sessions(engine, _known(engine, login).id, timedelta(seconds=load_settings().session_idle))
+    if as_json:
+        names = ("id", "device", "address", "way")
+        moments = ("created_at", "seen_at")
+        print_json([{n: getattr(one, n) for n in names} | {n: getattr(one, n).isoformat() for n in moments} for one in seen])
+        return
+    header = ("session", "appareil", "adresse", "par", "depuis", "vue")
+    rows = [
+        (one.id, one.device, one.address, WAY_NAMES.get(one.way, one.way), instant(one.created_at), instant(one.seen_at))
+        for one in seen
+    ]
+    terminal.console().print(terminal.table(f"{len(rows)} session(s)", header, rows))
+
+
+@people_app.command("sign-out")
+def people_sign_out(
+    login: LoginArgument,
+    session: Annotated[str | None, typer.Option(help="Celle-ci seulement (« vigie people sessions » les nomme).")] = None,
+) -> None:
+    """Ferme les sessions d'un compte, ou une seule, à l'instant même."""
+    from service.workplace.sessions import revoke_sessions
+
+    engine = _database()
+    person = _known(engine, login)
+    ended = revoke_sessions(engine, person.id, None, only=session)
+    if session is not None and not ended:
+        raise VigieError(f"« {person.login} » n'a pas de session « {session} ».")
+    say(f"{person.login} : {ended} session(s) fermée(s).")
+
+
+@people_app.command("keys")
+def people_keys(login: LoginArgument, as_json: JsonOption = False) -> None:
+    """Liste les clés d'accès d'un compte : leur début seulement."""
+    from service.pages import instant
+    from service.workplace.keys import list_keys
+
+    engine = _database()
+    keys = list_keys(engine, _known(engine, login))
+    if as_json:
+        names = ("id", "name", "start", "scopes")
+        moments = ("created_at", "used_at", "revoked_at")
+        print_json(
+            [
+                {n: getattr(key, n) for n in names} | {n: at.isoformat() if (at := getattr(key, n)) else None for n in moments}
+                for key in keys
+            ]
+        )
+        return
+    header = ("clé", "nom", "début", "droits", "créée", "dernier usage", "révoquée")
+    rows = [
+        (key.id, key.name, key.start, ", ".join(key.scopes), *map(instant, (key.created_at, key.used_at, key.revoked_at)))
+        for key in keys
+    ]
+    terminal.console().print(terminal.table(f"{len(rows)} clé(s)", header, rows))
+
+
+@people_app.command("revoke")
+def people_revoke(
+    login: LoginArgument,
+    key: Annotated[str | None, typer.Option(help="Celle-ci seulement (« vigie people keys » les nomme).")] = None,
+) -> None:
+    """Révoque les clés d'un compte, ou une seule, à l'instant même."""
+    from service.workplace.keys import revoke_keys
+
+    engine = _database()
+    person = _known(engine, login)
+    ended = revoke_keys(engine, person, None, only=key)
+    if key is not None and not ended:
+        raise VigieError(f"« {person.login} » n'a pas de clé « {key} » qui serve.")
+    say(f"{person.login} : {ended} clé(s) révoquée(s).")
+
+
+@people_app.command("unlock")
+def people_unlock(login: LoginArgument) -> None:
+    """Oublie les échecs de connexion d'un compte : on peut essayer de nouveau tout de suite."""
+    from service.workplace.tries import lift
+
+    engine = _database()
+    person = _known(engine, login)
+    waited = lift(engine, (person.id, person.login), None, _keyring())
+    say(f"{person.login} : échecs oubliés." if waited else f"{person.login} : aucun échec.")
+
+
+@people_app.command("link")
+def people_link(
+    login: LoginArgument, subject: Annotated[str, typer.Argument(help="Qui c'est chez le fournisseur d'identité (« sub »).")]
+) -> None:
+    """Relie un compte au fournisseur d'identité (VIGIE_OIDC_ISSUER) ; il n'a plus de mot de passe, ses sessions prennent fin."""
+    from service.workplace.identities import link
+
+    issuer = load_settings().oidc_issuer
+    if issuer is None:
+        raise VigieError("VIGIE_OIDC_ISSUER manque : l'adresse du fournisseur d'identité.")
+    made = link(_database(), login, issuer.rstrip("/"), subject)
+    say(f"Compte relié : {made.login}.")
+
+
+@people_app.command("unlink")
+def people_unlink(login: LoginArgument, from_input: FromInputOption = False) -> None:
+    """Délie un compte du fournisseur d'identité et lui donne un mot de passe ; ses sessions prennent fin."""
+    from service.workplace.identities import unlink
+
+    made = unlink(_database(), login, _password(from_input))
+    say(f"Compte délié : {made.login}, par mot de passe désormais.")

@@ -11,14 +11,18 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-_TITLES: Final = {
+#: The title of each status.
+TITLES: Final = {
     400: "Requête illisible",
+    401: "Clé ou connexion attendue",
+    403: "Accès refusé",
     404: "Introuvable",
     405: "Méthode non autorisée",
     406: "Format de réponse non disponible",
     409: "Conflit",
     413: "Corps trop volumineux",
     415: "Type de contenu non pris en charge",
+    421: "Nom d'hôte inconnu",
     422: "Requête invalide",
     429: "Trop de requêtes",
     500: "Erreur interne",
@@ -42,7 +46,7 @@ def problem(
     """An `application/problem+json` answer."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
@@ -84,6 +88,10 @@ def field_errors(error: RequestValidationError) -> tuple[dict[str, str], ...]:
     return tuple(found)
 
 
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of the application with problem details."""
 
@@ -92,8 +100,11 @@ def add_handlers(app: FastAPI) -> None:
         return problem(error.status, error.detail, error.errors, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = field_errors(error)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if any(fault["loc"] == ("body",) for fault in error.errors()) and not _is_json(kind):
+            return problem(415, f"Content-Type « {kind[:100]} » : application/json est attendu.")
         unreadable = any(fault["type"] == "json_invalid" for fault in error.errors())
         return problem(400 if unreadable else 422, f"{faults[0]['field']} : {faults[0]['message']}.", faults)
 

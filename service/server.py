@@ -14,6 +14,8 @@ from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from model.errors import VigieError
+from service.connections import make_room
+from service.leftovers import sweep
 from service.settings import Settings, share_folder
 
 #: A process that gives no sign of life for so many seconds is killed and replaced; also the time it has to start.
@@ -30,8 +32,13 @@ def check_startup(settings: Settings) -> str:
     from model.store import load_artefact
     from service.database import open_checked
 
-    version = load_artefact(settings.model_dir).version
-    open_checked(settings.database_url).dispose()
+    version = load_artefact(settings.model_dir, trust=settings.trust()).version
+    _check_soundness(settings)
+    engine = open_checked(settings.database_url)
+    try:
+        sweep(engine, settings)
+    finally:
+        engine.dispose()
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -42,12 +49,34 @@ def check_startup(settings: Settings) -> str:
     return version
 
 
+def _check_soundness(settings: Settings) -> None:
+    """Read a SQLite file over before anything is changed in it.
+
+    Raises:
+        VigieError: it is damaged; the message says what, and what to do.
+    """
+    from service.backup.damage import check_database, remedy
+    from service.database import connect_database
+
+    engine = connect_database(settings.database_url)
+    if engine.dialect.name != "sqlite" or not engine.url.database or not Path(engine.url.database).exists():
+        return
+    try:
+        found = check_database(engine, settings.start_check)
+    finally:
+        engine.dispose()
+    if found:
+        told = " ".join(str(one) for one in found[:5])
+        raise VigieError(f"la base {engine.url.database} est abîmée. {told} {remedy(found)}")
+
+
 def run_server(settings: Settings) -> None:
     """Serve until told to stop (SIGTERM, SIGINT); what is under way is answered first, and the process ends with code 0.
 
     Raises:
         VigieError: the service could not start.
     """
+    make_room()
     if settings.workers == 1:
         _run_here(settings)
     else:
@@ -79,6 +108,9 @@ def _options(settings: Settings) -> dict[str, Any]:
         "log_config": logs,
         "log_level": "warning",
         "access_log": False,
+        "proxy_headers": bool(settings.trusted_proxies.strip()),
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "http": "service.connections:PatientProtocol",
         "ws": "none",
         "timeout_graceful_shutdown": settings.shutdown_seconds,
         "timeout_worker_healthcheck": _SILENCE_SECONDS,

@@ -2,9 +2,8 @@
 
 import os
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,7 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model.errors import VigieError
 from model.labels import DEFAULT_OPERATING_POINT
 from model.records import OperatingPointName
+from model.signing import PRIVATE, TRUSTED, Keys, Trust
 from model.text import MAX_CHARACTERS
+
+#: What VIGIE_PREVIOUS_SECRET_KEY is where tokens were made before there was any secret.
+NO_SECRET: Final = "aucun"  # noqa: S105 - says that there was none
+
+#: What is written nowhere, nor handed to another process, which reads it in the environment.
+SECRETS: Final = frozenset({"admin_password", "secret_key", "previous_secret_key", "oidc_client_secret", "pseudonym_key"})
 
 
 class SettingsError(VigieError):
@@ -25,6 +31,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="ignore")
 
     model_dir: Annotated[Path, Field(description="Dossier des artefacts.")] = Path("artefacts")
+    signing_key: Annotated[Path, Field(description="Clé privée qui signe les modèles, hors de leur dossier.")] = PRIVATE
+    trusted_keys: Annotated[Path, Field(description="Clés publiques dont les modèles signés sont chargés.")] = TRUSTED
     database_url: Annotated[str, Field(description="Base de données (SQLAlchemy).")] = "sqlite:///var/vigie.db"
     host: Annotated[str, Field(description="Adresse d'écoute.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
@@ -43,6 +51,7 @@ class Settings(BaseSettings):
     stream_idle: Annotated[float, Field(gt=0, description="Silence après lequel un flux est fermé.")] = 300.0
     timeout: Annotated[float, Field(gt=0, le=3_600, description="Temps d'analyse d'un texte.")] = 30.0
     model_poll: Annotated[float, Field(gt=0, le=60, description="Intervalle entre deux regards au modèle promu.")] = 1.0
+    client_seconds: Annotated[float, Field(gt=0, le=3_600, description="Temps laissé à un client pour sa requête.")] = 30.0
     shutdown_seconds: Annotated[int, Field(ge=1, le=3_600, description="Temps laissé à ce qui est en cours à l'arrêt.")] = 30
     session_idle: Annotated[int, Field(ge=60, description="Silence après lequel une personne doit se reconnecter.")] = 28_800
     session_longest: Annotated[int, Field(ge=60, description="Durée d'une session, quoi qu'il arrive.")] = 604_800
@@ -55,28 +64,58 @@ class Settings(BaseSettings):
     max_import_rows: Annotated[int, Field(ge=1)] = 5_000_000
     corpus_dir: Annotated[Path, Field(description="Corpus dont un challenger apprend.")] = Path("data/annotated")
     suites_dir: Annotated[Path, Field(description="Suites de cas ; DériveCheck y est cherchée.")] = Path("tests/suites")
+    audit_anchor: Annotated[Path | None, Field(description="Fichier où relever la tête du journal d'audit.")] = None
+    audit_anchor_seconds: Annotated[float, Field(ge=1, description="Intervalle entre deux relevés.")] = 3_600.0
+    retention_new: Annotated[int, Field(ge=1, description="Jours de conservation d'un texte que personne n'a décidé.")] = 180
+    retention_undecided: Annotated[int, Field(ge=1, description="… d'un texte sans conclusion.")] = 365
+    retention_level0: Annotated[int, Field(ge=1, description="… d'un texte décidé de niveau 0.")] = 90
+    retention_decided: Annotated[int, Field(ge=1, description="… d'un texte décidé de niveau 1 à 3, hors dossier.")] = 730
+    retention_golden: Annotated[int, Field(ge=1, description="… d'un texte étalon.")] = 1_095
+    retention_case: Annotated[int, Field(ge=1, description="… d'un dossier clos et de ses textes.")] = 1_825
+    retention_stored: Annotated[int, Field(ge=1, description="… d'un texte gardé par l'API (store).")] = 90
+    retention_feedback: Annotated[int, Field(ge=1, description="… d'une correction reçue par l'API.")] = 365
+    retention_errors: Annotated[int, Field(ge=1, description="… des lignes refusées d'un import.")] = 90
+    retention_files: Annotated[int, Field(ge=1, description="… d'un fichier d'import arrêté ou d'un export écrit.")] = 30
+    retention_requests: Annotated[int, Field(ge=1, description="… d'une demande close d'une personne concernée.")] = 1_825
+    purged_file: Annotated[Path, Field(description="Ce qui a été purgé, à appliquer à une sauvegarde restaurée.")] = Path(
+        "var/purged.jsonl"
+    )
+    pseudonym_key: Annotated[
+        SecretStr | None, Field(description="Clé des pseudonymes des exports ; sinon, celle de la base.")
+    ] = None
+    start_check: Annotated[
+        Literal["full", "quick", "none"], Field(description="Ce qui est vérifié d'une base SQLite au démarrage.")
+    ] = "full"
     demo: Annotated[bool, Field(description="Charger les textes de démonstration dans une base vide, au démarrage.")] = False
     require_key: Annotated[bool, Field(description="Demander une clé, ou d'être connecté, pour analyser par l'API.")] = False
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False
+    secret_key: Annotated[SecretStr | None, Field(description="Secret du service, tiré par « vigie secret ».")] = None
+    previous_secret_key: Annotated[SecretStr | None, Field(description="Le secret d'avant, ou « aucun ».")] = None
+    allowed_hosts: Annotated[str, Field(description="Noms sous lesquels le service répond, outre ceux de la machine.")] = ""
+    trusted_proxies: Annotated[str, Field(description="Mandataires crus sur l'origine d'une requête.")] = "127.0.0.1,::1"
+    account_rate_per_minute: Annotated[int | None, Field(ge=0, description="Requêtes par compte.")] = None
+    key_rate_per_minute: Annotated[int | None, Field(ge=0, description="Requêtes par clé d'accès.")] = None
+    oidc_issuer: Annotated[str | None, Field(description="Adresse du fournisseur d'identité (OpenID Connect).")] = None
+    oidc_client_id: Annotated[str | None, Field(description="Identifiant de Vigie chez lui.")] = None
+    oidc_client_secret: Annotated[SecretStr | None, Field(description="Secret de Vigie chez lui.")] = None
+    oidc_name: Annotated[str, Field(description="Son nom, sur le bouton de connexion.")] = "le fournisseur d'identité"
+    oidc_scopes: Annotated[str, Field(description="Ce qui lui est demandé.")] = "openid profile email"
+    oidc_role_claim: Annotated[str, Field(description="Déclaration qui dit les rôles ; points pour descendre.")] = ""
+    oidc_roles: Annotated[str, Field(description="Rôle que donne chaque valeur : valeur=rôle, séparés par « ; ».")] = ""
+    oidc_create: Annotated[bool, Field(description="Ouvrir un compte à la première connexion.")] = True
 
-    def check_host(self) -> None:
-        """Refuse to listen beyond this machine unless told to: passwords and texts would travel in clear.
+    @property
+    def keys(self) -> Keys:
+        """Where the keys that sign models and that are believed are kept."""
+        return Keys(self.signing_key, self.trusted_keys)
+
+    def trust(self) -> Trust:
+        """The keys whose models are loaded, read anew.
 
         Raises:
-            SettingsError: the host is not a loopback address and VIGIE_ALLOW_REMOTE is not set.
+            SigningError: their file cannot be used.
         """
-        if self.host == "localhost" or self.allow_remote:
-            return
-        try:
-            local = ip_address(self.host).is_loopback
-        except ValueError:
-            local = False
-        if not local:
-            raise SettingsError(
-                f"VIGIE_HOST={self.host} : une adresse de boucle locale est attendue (127.0.0.1). "
-                "Pour écouter ailleurs, placez un serveur mandataire en HTTPS devant et posez VIGIE_ALLOW_REMOTE=true "
-                "(et VIGIE_REQUIRE_KEY=true si l'API d'analyse ne doit pas être ouverte à qui l'atteint)."
-            )
+        return self.keys.trust()
 
 
 @cache

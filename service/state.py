@@ -12,6 +12,7 @@ from model.records import OperatingPointName
 from service.metrics import Metrics
 from service.models import Models
 from service.reading import Reader
+from service.secret import Keyring, keyring_of
 from service.settings import Settings
 from service.slots import Slots
 
@@ -34,6 +35,11 @@ class State:
     def analyser(self) -> Analyser:
         """The model that serves now."""
         return self.models.current
+
+    @property
+    def keyring(self) -> Keyring:
+        """The secrets that tokens are kept under."""
+        return keyring_of(self.settings)
 
     def reader(self, point: OperatingPointName | None = None, prior: float | None = None) -> Reader:
         """What reads the texts of one request, with the model that serves now and these options or those of the settings."""

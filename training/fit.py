@@ -21,7 +21,8 @@ from model.features import PassageFeatures
 from model.firstlook import Looks
 from model.labels import INDICATOR_IDS
 from model.promotion import promote
-from model.store import library_versions, load_artefact, ready_finders, save_artefact, tables_hash
+from model.signing import Keys
+from model.store import CARD, METRICS, library_versions, load_artefact, ready_finders, save_artefact, tables_hash
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
@@ -29,7 +30,7 @@ from training.firstlook import Bounds, fit_looks
 from training.matrices import Example, stacked_truth, writers_of
 from training.measure import corpus_facts, measure
 from training.plots import model_plots
-from training.previous import METRICS, TRAINING, previous_model
+from training.previous import TRAINING, previous_model
 from training.reading import read_examples
 from training.thresholds import Scored, levels_at, operating_points, page_penalty
 from training.workers import give_back_memory
@@ -49,6 +50,8 @@ SETTINGS: Final[dict[str, float]] = {
 }
 
 Progress = Callable[[str, int, int], None]
+#: The keys of the folder that the command is run in.
+_HERE: Final = Keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +88,52 @@ def _silent(_: str, __: int, ___: int) -> None:
 
 
 def train(
-    texts: Sequence[AnnotatedText], root: Path, *, seed: int = 0, activate: bool = True, progress: Progress = _silent
+    texts: Sequence[AnnotatedText],
+    root: Path,
+    *,
+    seed: int = 0,
+    activate: bool = True,
+    progress: Progress = _silent,
+    keys: Keys = _HERE,
 ) -> Trained:
-    """Train on the `train` texts, tune on `dev`, measure on `dev` and `test`, and write the artefact under `root`.
+    """Train on the `train` texts, tune on `dev`, measure on `dev` and `test`, and write the artefact under `root`, signed.
 
     The same texts, seed and libraries give the same predictions and so the same artefact name, whatever the number of
-    threads and processes. `progress` is called with a step's French name, the units done and the units in all.
+    threads and processes. `progress` is called with a step's French name, the units done and the units in all. `keys`: the
+    key that signs; on a machine that has none, it is made.
 
     From some hundreds of texts on, other processes are started: a script that calls this needs `if __name__ == "__main__":`.
 
     Raises:
         CorpusError: fewer than 40 texts to learn from, or fewer than two writers.
+        SigningError: the key that signs cannot be used, or is not trusted here; nothing was learned.
     """
     meter = Meter()
     learn, tune = of_split(texts, "train"), of_split(texts, "dev")
     if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
         raise CorpusError(f"{len(learn)} texte(s) de « train » ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
+    key, trust = keys.signer(), keys.trust()
     with threadpool_limits(limits=1):
         learned = _learn(learn, tune, seed, progress)
         give_back_memory()
         classifier, points = learned.classifier, learned.points
         name = _name(texts, learned)
         facts = _facts(texts, seed, learned)
-        previous = previous_model(root, name)
+        previous = previous_model(root, name, trust)
         finders = ready_finders()
-        folder = save_artefact(root, name, classifier, points, facts, {}, learned.looks, finders)
-        metrics = measure(load_artefact(root, name), texts, progress)
+        folder = save_artefact(root, name, classifier, points, facts, {}, key, learned.looks, finders)
+        metrics = measure(load_artefact(root, name, trust), texts, progress)
         spent = meter.read()
         took = spent.to_json() | {"previous": previous.name if previous else None}
         files = {
             METRICS: (json.dumps(metrics, ensure_ascii=False, indent=2) + "\n").encode(),
             TRAINING: (json.dumps(took, ensure_ascii=False, indent=2) + "\n").encode(),
-            "card.md": model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
+            CARD: model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
             **model_plots(metrics),
         }
-        folder = save_artefact(root, name, classifier, points, facts, files, learned.looks, finders)
+        folder = save_artefact(root, name, classifier, points, facts, files, key, learned.looks, finders)
     if activate:
-        promote(root, name)
+        promote(root, name, trust)
     return Trained(name, folder, metrics, spent.seconds)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from model.analyser import Analyser
 from model.records import Prediction
+from model.signing import Trust
 from model.store import Artefact
 from training.corpus import AnnotatedText
 from training.workers import workers
@@ -50,7 +51,7 @@ def _of(analyser: Analyser) -> Callable[[AnnotatedText], Predicted]:
 
 def _side_by_side(artefact: Artefact, texts: Sequence[AnnotatedText], count: int) -> Iterator[Predicted]:
     parts = [texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE)]
-    where = (artefact.folder.parent, artefact.folder.name)
+    where = (artefact.folder.parent, artefact.folder.name, artefact.trust)
     with workers(count, _load, where) as pool:
         for part in pool.map(_predict, parts):
             yield from part
@@ -59,8 +60,8 @@ def _side_by_side(artefact: Artefact, texts: Sequence[AnnotatedText], count: int
 _ANALYSER: list[Analyser] = []
 
 
-def _load(root: Path, name: str) -> None:
-    _ANALYSER.append(Analyser.load(root, name))
+def _load(root: Path, name: str, trust: Trust) -> None:
+    _ANALYSER.append(Analyser.load(root, name, trust))
 
 
 def _predict(texts: Sequence[AnnotatedText]) -> list[Predicted]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from model.errors import ArtefactError
-from model.store import current_name, read_manifest
+from model.signing import Trust, read_trust
+from model.store import METRICS, current_name, read_manifest, read_paper
 
 #: In an artefact: what its training took, and the name of the model before it.
 TRAINING: Final = "training.json"
-METRICS: Final = "metrics.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,18 @@ class Previous:
         return True if self.corpus_sha256 == corpus_sha256 else None
 
 
-def previous_model(root: Path, name: str) -> Previous | None:
+def previous_model(root: Path, name: str, trust: Trust | None = None) -> Previous | None:
     """What served under `root` before the model `name`; None where nothing did, or its records cannot be read.
 
-    A model trained again under the name it has keeps the one before it.
+    A model trained again under the name it has keeps the one before it. Records are believed if a key of `trust` signed them.
     """
     try:
+        known = trust or read_trust()
         before = current_name(root)
         if before == name:
-            before = json.loads((root / name / TRAINING).read_text(encoding="utf-8"))["previous"] or ""
-        manifest = read_manifest(root / before)
-        metrics = json.loads((root / before / METRICS).read_text(encoding="utf-8"))
+            before = json.loads(read_paper(root / name, TRAINING, known))["previous"] or ""
+        manifest = read_manifest(root / before, known)
+        metrics = json.loads(read_paper(root / before, METRICS, known))
         return Previous(str(manifest["version"]), str(manifest["corpus_sha256"]), metrics)
     except (ArtefactError, OSError, ValueError, KeyError, TypeError):
         return None

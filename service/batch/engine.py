@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from model.analyser import Analyser, Options
 from model.errors import BatchError, VigieError
+from model.signing import Trust
 from model.store import current_name
 from service.batch.encode import encoder_for
 from service.batch.journal import FORMAT, Journal, Shard, locked
@@ -42,7 +43,8 @@ Progress = Callable[[int, float], None]
 class Job:
     """What to score and how: input, output, model, options, processes, and what to do with what is already there.
 
-    `timeout` is in seconds a text. `shard_rows` changes how much is lost when a run stops, never the output.
+    `timeout` is in seconds a text. `shard_rows` changes how much is lost when a run stops, never the output. `trust`: the
+    keys whose model is loaded, as for `model.store.load_artefact`.
     """
 
     source: Source
@@ -54,6 +56,7 @@ class Job:
     resume: bool = False
     timeout: float = TIMEOUT
     shard_rows: int | None = None
+    trust: Trust | None = None
 
 
 def run(job: Job, progress: Progress | None = None, analyser: Analyser | None = None) -> Report:
@@ -73,7 +76,7 @@ def run(job: Job, progress: Progress | None = None, analyser: Analyser | None = 
         raise BatchError(f"{job.output} : ce fichier existe déjà. Choisissez un autre nom ou ajoutez --overwrite.")
     # One model for the whole run, whichever comes to serve meanwhile.
     name = analyser.artefact.version if analyser else current_name(job.model_dir)
-    model = ModelFile.of(analyser.artefact.folder.parent if analyser else job.model_dir, name)
+    model = ModelFile.of(analyser.artefact.folder.parent if analyser else job.model_dir, name, job.trust)
     reading = Reading(job.source, job.output, job.options.max_characters)
     with locked(job.output) as folder:
         return _Run(job, model, reading, Journal(folder), progress, analyser).go()

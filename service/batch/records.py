@@ -44,6 +44,10 @@ class UnreadableError(BatchError):
         super().__init__(message)
         self.rows = rows
 
+    def __reduce__(self) -> tuple[type["UnreadableError"], tuple[str, int]]:
+        """As it passes from one process to another."""
+        return type(self), (str(self), self.rows)
+
 
 def format_of(path: Path) -> str:
     """The format of a path by its name: `csv`, `jsonl`, `parquet` or `xlsx`.

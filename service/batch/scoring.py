@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from model.deadline import within
 from model.errors import ArtefactError, OutOfTime
 from model.records import OperatingPointName, Prediction, Problem
+from model.signing import Trust, read_trust
 from service.batch.encode import Encoder
 from service.batch.records import Row, Scored, failed
 
@@ -37,20 +38,21 @@ class TextScorer:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model by name, and the sha256 of its manifest, which holds those of its files."""
+    """A model by name, the sha256 of its manifest, which holds those of its files, and the keys that may have signed it."""
 
     root: Path
     name: str
     sha256: str
+    trust: Trust | None = None
 
     @classmethod
-    def of(cls, root: Path, name: str) -> "ModelFile":
+    def of(cls, root: Path, name: str, trust: Trust | None = None) -> "ModelFile":
         """The model of that name as it stands on disk.
 
         Raises:
             ArtefactError: there is none.
         """
-        return cls(root, name, _manifest_hash(root, name))
+        return cls(root, name, _manifest_hash(root, name), trust or read_trust())
 
 
 def load_scorer(model: ModelFile, options: "Options") -> TextScorer:
@@ -65,7 +67,7 @@ def load_scorer(model: ModelFile, options: "Options") -> TextScorer:
     found = _manifest_hash(model.root, model.name)
     if found != model.sha256:
         raise ArtefactError(f"Le modèle {model.name} a changé dans {model.root} depuis le début de l'analyse.")
-    return scorer_of(Analyser.load(model.root, model.name), options)
+    return scorer_of(Analyser.load(model.root, model.name, model.trust), options)
 
 
 def scorer_of(analyser: "Analyser", options: "Options") -> TextScorer:

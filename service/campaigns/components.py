@@ -21,6 +21,7 @@ from service.campaigns.schema import (
     ITEM_CONTACTS,
     ITEM_LINKS,
 )
+from service.workplace.audit_events import record_campaign_event
 from service.workplace.items import new_id
 from service.workplace.lots import KEYS, among, keys_for
 from service.workplace.times import now
@@ -123,6 +124,8 @@ def note_event(
     """Keep what happened to a campaign."""
     row = {"campaign_id": campaign_id, "kind": kind, "user_id": user, "item_id": item, "detail": detail, "why": why or None}
     connection.execute(CAMPAIGN_EVENTS.insert().values(made_at=now(), **row))
+    if user is not None:
+        record_campaign_event(connection, campaign_id, kind, user, item, detail)
 
 
 def campaigns_of(connection: Connection, items: Iterable[str]) -> dict[str, str]:

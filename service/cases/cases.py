@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, upd
 from model.errors import VigieError
 from service.cases.schema import CASE_EVENTS, CASE_ITEMS, CASE_PEOPLE, CASE_RECIPIENTS, CASES
 from service.database import serialise
+from service.workplace.audit_events import record_case_event
 from service.workplace.people import Person, Role
 from service.workplace.schema import ITEMS, USERS
 from service.workplace.times import aware, now
@@ -265,6 +266,7 @@ def add_event(connection: Connection, case_id: str, person: Person, kind: str, d
     moment, id = now(), str(uuid.uuid4())
     row = {"id": id, "case_id": case_id, "user_id": person.id, "made_at": moment, "kind": kind, "detail": dict(detail)}
     connection.execute(CASE_EVENTS.insert().values(**row))
+    record_case_event(connection, case_id, person, kind, detail)
     counted = {"changed_at": moment, "version": CASES.c.version + 1} if kind != "exported" else {}
     if counted:
         connection.execute(update(CASES).where(CASES.c.id == case_id).values(**counted))

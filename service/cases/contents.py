@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from service.cases.cases import CaseError, add_event, clean, hold_case, need_editable
 from service.cases.schema import CASE_EVENTS, CASE_ITEMS, CASES
@@ -33,7 +33,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that was done on a case: number, who (a name), when (UTC), what (`kind`) and its details."""
+    """Something that was done on a case: number, who (a name, or the command that did it), when (UTC), what and its details."""
 
     number: int
     who: str
@@ -133,9 +133,14 @@ def cases_of(connection: Connection, item_id: str) -> list[tuple[str, int, str, 
 
 def events_of(connection: Connection, case_id: str) -> list[Event]:
     """The history of a case, oldest first."""
-    query = select(CASE_EVENTS, USERS.c.name.label("who")).join(USERS, USERS.c.id == CASE_EVENTS.c.user_id)
+    query = select(CASE_EVENTS, USERS.c.name.label("who")).outerjoin(USERS, USERS.c.id == CASE_EVENTS.c.user_id)
     rows = connection.execute(query.where(CASE_EVENTS.c.case_id == case_id).order_by(CASE_EVENTS.c.number)).mappings()
-    return [Event(row["number"], row["who"], aware(row["made_at"]), row["kind"], row["detail"]) for row in rows]
+    return [Event(row["number"], _who(row), aware(row["made_at"]), row["kind"], row["detail"]) for row in rows]
+
+
+def _who(row: RowMapping) -> str:
+    """The name of the person, or of the command where no person acted here."""
+    return row["who"] or f"commande « {row['detail'].get('command', 'vigie')} »"
 
 
 def count_texts(connection: Connection, case_id: str) -> int:

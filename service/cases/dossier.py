@@ -299,9 +299,9 @@ def event_words(kind: str, detail: Mapping[str, Any]) -> str:
         "moved": " → ".join(STATUS_NAMES.get(detail.get(name, ""), "?") for name in ("before", "after")),
         "added": f"{texts} ajouté" + ("s" if count > 1 else ""),
         "removed": f"{texts} retiré" + ("s" if count > 1 else ""),
-        "erased": f"{texts} de démonstration, ajouté{'s' if count > 1 else ''} par cette personne, effacé"
+        "erased": f"{texts} effacé"
         + ("s" if count > 1 else "")
-        + " depuis la ligne de commande : "
+        + " : "
         + ", ".join(f"{one['id']} (SHA-256 {one['sha256']})" for one in gone),
         "explained": "raison de la présence d'un texte récrite",
         "noted": "note ajoutée" + ("" if detail.get("exported") else " (interne)"),

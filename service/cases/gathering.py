@@ -13,6 +13,7 @@ from model.records import Prediction
 from service.cases.cases import Case, CaseError, find_case
 from service.cases.contents import Event, Kept, events_of, hidden_among, texts_of
 from service.cases.records import Answer, Note, Sending, answers_of, notes_of, sendings_of
+from service.workplace.audit import record_alone
 from service.workplace.decided import VALID, Decided, decisions_of, standing
 from service.workplace.draws import note_shown
 from service.workplace.items import Item, find_item
@@ -92,6 +93,7 @@ def gather(engine: Engine, case_id: str, person: Person, model_dir: Path) -> Gat
             {id: name for id, name in connection.execute(select(USERS.c.id, USERS.c.name))},
         )
     note_shown(engine, [*(one.item.id for one in read), *(one.item.id for one in apart if one.why != "blind")], person)
+    record_alone(engine, person, "case.view", f"case:{case.id}", {"texts": len(read) + len(apart), "masked": person.masks})
     versions = sorted({one.prediction.model_version for one in read if one.prediction is not None})
     return Gathered(case, read, apart, *found, [model_facts(model_dir, version) for version in versions])
 

@@ -136,12 +136,12 @@ def parts_of(name: str) -> tuple[str, ...]:
     return tuple(
         word
         for word in words
-        if len(word) >= _LEAST and word[0].isupper() and fold(word) not in _NO_NAME and fold(word) not in _practice_words()
+        if len(word) >= _LEAST and word[0].isupper() and fold(word) not in _NO_NAME and fold(word) not in practice_words()
     )
 
 
 @cache
-def _practice_words() -> frozenset[str]:
+def practice_words() -> frozenset[str]:
     """Words of the names of practices, titles, illnesses: « Bach », « Reiki » say no third party."""
     tables = load_tables()
     names = [

@@ -18,8 +18,8 @@ def _case(*, first: bool = False) -> "Column[Any]":
     return Column("case_id", String(_ID), ForeignKey("cases.id"), primary_key=first, nullable=False, index=not first)
 
 
-def _user(name: str = "user_id") -> "Column[Any]":
-    return Column(name, String(_ID), ForeignKey("users.id"), nullable=False, index=True)
+def _user(name: str = "user_id", *, optional: bool = False) -> "Column[Any]":
+    return Column(name, String(_ID), ForeignKey("users.id"), nullable=optional, index=True)
 
 
 def _instant(name: str) -> "Column[Any]":
@@ -78,7 +78,7 @@ CASE_EVENTS: Final = Table(
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("id", String(_ID), nullable=False, unique=True),
     _case(),
-    _user(),
+    _user(optional=True),  # nobody: what a command did, which `detail` names
     _instant("made_at"),
     Column("kind", String(20), nullable=False),
     Column("detail", JSON, nullable=False),

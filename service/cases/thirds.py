@@ -16,6 +16,7 @@ from model.text import fold
 from service.campaigns.contacts import Listing, contacts_of
 from service.campaigns.spoken import spoken_contacts
 from service.cases.names import announced, parts_of, people_in, without_civility
+from service.privacy.personal import find_personal
 from service.workplace.identifiers import identifiers
 
 #: Kinds of entities that are masked, and how each is called.
@@ -29,6 +30,7 @@ LABELS: Final[Mapping[str, str]] = {
     "siret": "identifiant",
     "rpps": "identifiant",
     "adeli": "identifiant",
+    "registration": "identifiant",
     "nir": "numéro de sécurité sociale",
     "iban": "compte bancaire",
     "card": "carte bancaire",
@@ -38,7 +40,7 @@ _OWN_CHANNELS: Final = frozenset({"ad", "directory", "website", "newsletter"})
 _SPOKEN_CHANNELS: Final = frozenset({"social_post", "video_transcript"})
 _NAMES: Final = frozenset({"person", "handle"})
 #: What an author gives to be reached; a number that names one person is never spared.
-_REACH: Final = frozenset({"phone", "email", "url", "handle", "address", "siret", "rpps", "adeli"})
+_REACH: Final = frozenset({"phone", "email", "url", "handle", "address", "siret", "rpps", "adeli", "registration"})
 #: How to reach somebody, where no model said that it is there.
 _REACHED: Final = (
     ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
@@ -244,12 +246,17 @@ def _bounded(pattern: str, word: str) -> str:
 def _found(text: str, prediction: Prediction | None, *, people: bool = False) -> Iterable[tuple[str, int, int]]:
     """Kind and place of all that may be a third party's; `people`: names are looked for here, beside those of the prediction."""
     entities = [one for one in prediction.entities if one.kind in LABELS] if prediction is not None else []
-    yield from ((one.kind, one.start, one.end) for one in entities)
-    yield from (("person", *place) for place in (people_in(text) if people else announced(text)))
+    found = [(one.kind, one.start, one.end) for one in entities]
+    found += [("person", *place) for place in (people_in(text) if people else announced(text))]
     for kind, pattern in _REACHED:
-        yield from ((kind, found.start(), found.end()) for found in pattern.finditer(text))
-    yield from identifiers(text)
-    yield from ((one["kind"], one["start"], one["end"]) for one in spoken_contacts(text) if one["kind"] in LABELS)
+        found += [(kind, one.start(), one.end()) for one in pattern.finditer(text)]
+    found += identifiers(text)
+    found += [(one["kind"], one["start"], one["end"]) for one in spoken_contacts(text) if one["kind"] in LABELS]
+    yield from found
+    # What masks the screen masks here too; the places above are those by which a contact is known for the author's own.
+    for more in find_personal(text, prediction):
+        if not any(start < more.end and more.start < end for _, start, end in found):
+            yield more.kind, more.start, more.end
 
 
 def _own_places(

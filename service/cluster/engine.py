@@ -42,7 +42,7 @@ def run(job: Job, progress: Progress | None = None) -> Report:
     table = InputTable.of(job.source)
     root = job.model_dir.resolve()
     # One model for the whole run, whichever comes to serve meanwhile.
-    model = ModelFile.of(root, current_name(root))
+    model = ModelFile.of(root, current_name(root), job.trust)
     with locked(job.output) as folder:
         return Run(job, table, model, Work(folder.resolve()), progress).go()
 

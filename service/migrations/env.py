@@ -4,6 +4,8 @@ from alembic import context
 
 import service.campaigns.schema
 import service.cases.schema
+import service.privacy.schema
+import service.workplace.audit_schema
 import service.workplace.receptions
 import service.workplace.schema
 import service.workplace.seen  # noqa: F401 - all these declare their tables

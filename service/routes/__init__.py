@@ -22,7 +22,9 @@ WORKPLACE_ROUTES: tuple[str, ...] = (
     "campaigns_api",
     "contacts",
     "accounts",
+    "provider",
     "people",
+    "journal",
     "cases",
     "campaign_cases",
 )
@@ -35,6 +37,8 @@ WORKPLACE_TASKS: tuple[str, ...] = (
     "scoring:keep_scoring",
     "linking:keep_linking",
     "observing:keep_observing",
+    "audit_anchor:keep_anchoring",
+    "clock:keep_settling",
 )
 
 #: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.

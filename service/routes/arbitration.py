@@ -15,6 +15,7 @@ from service.routes.sampling import FormDep
 from service.state import State, StateDep
 from service.workplace import forms
 from service.workplace.arbitration import disputed_pair, disputes, disputes_of_others, lines, may_adjudicate, stretches
+from service.workplace.audit import record_alone
 from service.workplace.claims import Claim, Taken, claim, claim_of, release
 from service.workplace.decided import Decided, Mark, Verdict
 from service.workplace.decisions import ChangedError, decide
@@ -73,6 +74,7 @@ def _open(request: Request, state: State, person: Person, opened: _Opened, form:
     item, pair, held = opened.item, opened.pair, opened.held
     with state.engine.connect() as connection:
         text = hidden_text(connection, item.id, item.text, person)
+    record_alone(state.engine, person, "text.view", f"text:{item.id}", {"masked": person.masks})
     values = {
         "item": item,
         "lines": lines(*pair, text),

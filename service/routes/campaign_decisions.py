@@ -15,6 +15,7 @@ from service.pages import PageError, render
 from service.routes.campaigns import common_values, open_campaign
 from service.routes.queue import FormDep, field_of
 from service.state import State, StateDep
+from service.workplace.audit import record
 from service.workplace.decided import REASONS
 from service.workplace.forms import proposed
 from service.workplace.people import Person
@@ -42,6 +43,8 @@ def _spread_page(
         raise PageError(422, "Textes à choisir", str(error)) from error
     with state.engine.begin() as connection:
         note_seen(connection, [one.item.id for one in found], person)
+        for one in found:
+            record(connection, person, "text.view", f"text:{one.item.id}", {"campaign": campaign.id, "masked": person.masks})
     pieces = {
         one.item.id: pieces_of(one.item.text, proposed(one.prediction), one.prediction, masked=person.masks) for one in found
     }
@@ -100,6 +103,8 @@ def _extension_page(request: Request, state: State, person: Person, item_id: str
         raise PageError(422, "Décision à étendre", str(error)) from error
     with state.engine.begin() as connection:
         note_seen(connection, [one.candidate.item.id for one in found.targets], person)
+        for id in (item_id, *(one.candidate.item.id for one in found.targets)):
+            record(connection, person, "text.view", f"text:{id}", {"masked": person.masks})
     source, holds = found.source.item, found.source.holds
     pieces = {source.id: pieces_of(source.text, holds.indicators, None, masked=person.masks)}
     for one in found.targets:

@@ -31,6 +31,7 @@ from service.cases.pages import NEW, open_cases
 from service.pages import PageError, render
 from service.routes.queue import FormDep, field_of
 from service.state import State, StateDep
+from service.workplace.audit import record_alone
 from service.workplace.figures import Bar, columns
 from service.workplace.people import Person
 from service.workplace.queue import values_of
@@ -167,6 +168,7 @@ def show(campaign_id: str, request: Request, state: StateDep, person: AnalystDep
     if campaign.id != campaign_id:
         return RedirectResponse(f"/campagnes/{campaign.id}", 303)
     told = _SAID.get(parse_qs(request.url.query[:4_000]).get("dit", [""])[-1], "")
+    record_alone(state.engine, person, "campaign.view", f"campaign:{campaign.id}", {"masked": person.masks})
     return _show(request, state, person, campaign, told=told)
 
 

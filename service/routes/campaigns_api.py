@@ -11,6 +11,7 @@ from service.campaigns.links import Campaign, find_campaign, items_of
 from service.problems import ApiError
 from service.routes.campaigns import LONGEST
 from service.state import StateDep
+from service.workplace.audit import record_alone
 from service.workplace.reading import hidden_from
 
 router = APIRouter()
@@ -65,6 +66,7 @@ def one_campaign(campaign_id: str, state: StateDep, person: KeyDep("export")) ->
         ties = view.ties_of(connection, campaign.id)
         crowded = view.crowded_of(connection, campaign.id)
         shown = lists.shown_to(connection, campaign, person)
+    record_alone(state.engine, person, "campaign.view", f"campaign:{campaign.id}", {"masked": False})
     return {
         **_said(shown),
         "items": seen,

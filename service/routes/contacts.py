@@ -16,6 +16,7 @@ from service.pages import PageError, render
 from service.routes.campaigns import common_values
 from service.routes.queue import FormDep, field_of
 from service.state import State, StateDep
+from service.workplace.audit import record_alone
 from service.workplace.people import Person
 from service.workplace.reading import hidden_from
 from service.workplace.schema import ITEMS, USERS
@@ -43,6 +44,7 @@ def _show(request: Request, state: State, person: Person, contact_id: str, told:
         rows = rows_of(connection, select(ITEMS).where(ITEMS.c.id.in_(roles)).order_by(ITEMS.c.id.desc()), person)
         homes = campaigns_of(connection, roles)
         found = [find_campaign(connection, id) for id in sorted(set(homes.values()))]
+    record_alone(state.engine, person, "contact.view", f"contact:{contact_id}", {"masked": person.masks})
     own = [
         row for row in rows if (roles[row.id][0] == "own" and roles[row.id][1] != "rejected") or roles[row.id][1] == "confirmed"
     ]

@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from model.records import Prediction
-from service.access import AnalystDep, GivenCsrf, PersonDep, guard, with_key
+from service.access import AnalystDep, GivenCsrf, PersonDep, guard, opened, with_key
 from service.cases.cases import CaseError, find_case
 from service.cases.told import Told, tell
 from service.database import find_text
@@ -39,7 +39,13 @@ _NOTE: Final = "Des indices à vérifier et des destinataires à envisager : rie
 _BLIND: Final = "/relecture"
 
 
-@router.post("/v1/route", response_model=RouteResponse, tags=["orientation"], summary="Où un texte peut aller")
+@router.post(
+    "/v1/route",
+    response_model=RouteResponse,
+    tags=["orientation"],
+    summary="Où un texte peut aller",
+    dependencies=[opened("un texte conservé, aux droits « review » ou « export » ; le reste, comme /v1/predict")],
+)
 async def route(body: RouteBody, request: Request, state: StateDep, given: GivenCsrf) -> RouteResponse:
     """Les destinataires à envisager, avec les raisons, et les articles de loi à regarder, en questions.
 

@@ -23,7 +23,7 @@ from service.workplace.imports import OVER, Wanted, begin, errors_of, find_impor
 router = APIRouter(prefix="/v1", tags=["poste de travail"])
 
 #: Content types of a body that is a file, and the ending that says its format.
-_BODIES: Final = {
+BODIES: Final = {
     "application/x-ndjson": ".ndjson",
     "application/jsonl": ".jsonl",
     "application/json": ".json",
@@ -73,10 +73,10 @@ def body_type(request: Request) -> str:
         ApiError: 415, a type that is no file of texts.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method == "POST" and kind not in _BODIES:
-        raise ApiError(415, f"Content-Type « {kind} » : un de ces types est attendu : {', '.join(_BODIES)}.")
+    if request.method == "POST" and kind not in BODIES:
+        raise ApiError(415, f"Content-Type « {kind} » : un de ces types est attendu : {', '.join(BODIES)}.")
     packed = ".gz" if request.headers.get("content-encoding", "").lower() == "gzip" else ""
-    return _BODIES.get(kind, "") + packed
+    return BODIES.get(kind, "") + packed
 
 
 @router.post("/import", status_code=202, summary="Importer des textes", dependencies=[Depends(body_type)])

@@ -13,7 +13,9 @@ from service.pages import PageError, render
 from service.problems import ApiError
 from service.routes.exchange import saved_as
 from service.state import State, StateDep
+from service.workplace.audit import record_alone
 from service.workplace.exports import FORMATS
+from service.workplace.people import Person
 from service.workplace.takeouts import (
     STATE_NAMES,
     Takeout,
@@ -24,6 +26,7 @@ from service.workplace.takeouts import (
     find_takeout,
     newest_takeouts,
     place_of,
+    pseudonymising,
     streamed,
 )
 from service.workplace.times import now
@@ -32,6 +35,10 @@ router = APIRouter()
 
 _TAGS: Final[list[str | Enum]] = ["poste de travail"]
 _ON_A_PAGE: Final = 50
+_HIDDEN = Annotated[
+    bool,
+    Query(description="1 : noms, comptes, adresses et numéros remplacés par des pseudonymes stables, textes et champs"),
+]
 _KIND = Annotated[str, Query(description="csv, jsonl ou xlsx")]
 
 
@@ -54,11 +61,12 @@ def _status(takeout: Takeout) -> dict[str, Any]:
     }
 
 
-def _file(state: State, id: str) -> Response:
+def _file(state: State, person: Person, id: str) -> Response:
     takeout = _found(state, id)
     path = place_of(state.settings, takeout) if takeout.state == "done" else None
     if path is None:
         raise PageError(404, "Fichier absent", "Ce fichier n'est pas encore écrit, ou n'est plus gardé : refaites l'export.")
+    record_alone(state.engine, person, "export.fetch", f"export:{takeout.id}")
     name = f"vigie-{takeout.asked_at:%Y-%m-%d}.{takeout.kind}"
     return FileResponse(path, media_type=FORMATS[takeout.kind][0], headers=saved_as(name))
 
@@ -69,6 +77,7 @@ def export(
     state: StateDep,
     person: KeyDep("export"),  # type: ignore[valid-type]
     format: Annotated[str, Query(description="csv ou jsonl ; un classeur se demande par POST /v1/exports")] = "jsonl",
+    pseudonymise: _HIDDEN = False,
 ) -> Response:
     """Les textes avec leur provenance, la dernière prédiction et toutes les décisions, sans plafond, au fil de l'eau.
 
@@ -84,7 +93,8 @@ def export(
         wanted = exact_filter(request.url.query)
     except VigieError as error:
         raise ApiError(422, str(error)) from error
-    pieces = streamed(state.engine, person, format, wanted)
+    change = pseudonymising(state.engine, state.settings) if pseudonymise else None
+    pieces = streamed(state.engine, person, format, wanted, change)
     return StreamingResponse(pieces, media_type=FORMATS[format][0], headers=saved_as(f"vigie-{now():%Y-%m-%d}.{format}"))
 
 
@@ -94,10 +104,11 @@ def ask_export(
     state: StateDep,
     person: KeyDep("export"),  # type: ignore[valid-type]
     format: _KIND = "xlsx",
+    pseudonymise: _HIDDEN = False,
 ) -> Response:
     """Répond aussitôt ; les mêmes filtres que la file, dans l'adresse. Le fichier est gardé un jour."""
     try:
-        id = ask(state.engine, person, format, exact_filter(request.url.query))
+        id = ask(state.engine, person, format, exact_filter(request.url.query), pseudonymised=pseudonymise)
     except VigieError as error:
         raise ApiError(422, str(error)) from error
     return JSONResponse({"id": id, "state": "waiting", "url": f"/v1/exports/{id}"}, 202)
@@ -114,7 +125,7 @@ def export_status(state: StateDep, person: KeyDep("export"), id: str) -> Respons
 @router.get("/v1/exports/{id}/file", tags=_TAGS, summary="Le fichier d'un export")
 def export_file(state: StateDep, person: KeyDep("export"), id: str) -> Response:  # type: ignore[valid-type]
     """Le fichier, une fois écrit ; gardé un jour."""
-    return _file(state, id)
+    return _file(state, person, id)
 
 
 @router.get("/export", response_class=HTMLResponse, include_in_schema=False)
@@ -142,11 +153,15 @@ def page(request: Request, state: StateDep, person: AdministratorDep) -> Respons
 
 @router.post("/export", include_in_schema=False)
 def ask_by_page(
-    state: StateDep, person: AdministratorDep, format: Annotated[str, Form()] = "", file: Annotated[str, Form()] = ""
+    state: StateDep,
+    person: AdministratorDep,
+    format: Annotated[str, Form()] = "",
+    file: Annotated[str, Form()] = "",
+    pseudonymise: Annotated[str, Form()] = "",
 ) -> Response:
     """Have a file written; leads to where it will be."""
     try:
-        id = ask(state.engine, person, format, exact_filter(file))
+        id = ask(state.engine, person, format, exact_filter(file), pseudonymised=pseudonymise == "1")
     except VigieError as error:
         raise PageError(422, "Export à préciser", str(error)) from error
     return RedirectResponse(f"/export/{id}", 303)
@@ -169,4 +184,4 @@ def progress(state: StateDep, person: AdministratorDep, id: str) -> JSONResponse
 @router.get("/export/{id}/fichier", include_in_schema=False)
 def fetch(state: StateDep, person: AdministratorDep, id: str) -> Response:
     """The file of an export."""
-    return _file(state, id)
+    return _file(state, person, id)

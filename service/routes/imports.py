@@ -17,6 +17,7 @@ from service.access import AnalystDep, NotSignedIn, session_of
 from service.pages import PageError, render
 from service.routes.exchange import errors_answer, found_import, status_of
 from service.state import State, StateDep, state_of
+from service.workplace.audit import record
 from service.workplace.columns import CHANNEL_CHOICES, FIELDS
 from service.workplace.imports import (
     OVER,
@@ -172,7 +173,10 @@ async def columns(request: Request, state: StateDep, person: AnalystDep, id: str
 
     def keep() -> bool:
         with state.engine.begin() as connection:
-            return choose_columns(connection, id, {field: column for field, column in chosen.items() if column})
+            done = choose_columns(connection, id, {field: column for field, column in chosen.items() if column})
+            if done:
+                record(connection, person, "import.columns", f"import:{id}")
+            return done
 
     kept = await to_thread.run_sync(keep)
     return RedirectResponse(f"/imports/{id}{'' if kept else '?colonnes=refusees'}", 303)
@@ -182,7 +186,8 @@ async def columns(request: Request, state: StateDep, person: AnalystDep, id: str
 def stop(state: StateDep, person: AnalystDep, id: str) -> Response:
     """Stop an import; what was read stays."""
     with state.engine.begin() as connection:
-        stop_import(connection, id)
+        if stop_import(connection, id):
+            record(connection, person, "import.stop", f"import:{id}")
     return RedirectResponse(f"/imports/{id}", 303)
 
 
@@ -190,7 +195,8 @@ def stop(state: StateDep, person: AnalystDep, id: str) -> Response:
 def resume(state: StateDep, person: AnalystDep, id: str) -> Response:
     """Go on with a stopped import."""
     with state.engine.begin() as connection:
-        resume_import(connection, id, state.settings)
+        if resume_import(connection, id, state.settings):
+            record(connection, person, "import.resume", f"import:{id}")
     return RedirectResponse(f"/imports/{id}", 303)
 
 

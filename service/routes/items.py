@@ -17,6 +17,7 @@ from service.pages import PageError, instant, render
 from service.routes import ITEM_PANELS
 from service.routes.queue import FormDep, field_of, queue_address, said_of, text_address
 from service.state import State, StateDep
+from service.workplace.audit import record
 from service.workplace.claims import Taken, claim, free, release, renew
 from service.workplace.comments import CommentError, add_comment
 from service.workplace.decided import decision_of_request
@@ -257,6 +258,8 @@ def set_free(item_id: str, state: StateDep, person: AdministratorDep, form: Form
     whole = _open(state, item_id, person)
     with state.engine.begin() as connection:
         held = free(connection, whole.item.id)
+        if held is not None:
+            record(connection, person, "text.free", f"text:{whole.item.id}", {"held_by": held.user_id})
         if held is not None and held.user_id != person.id:
             add_comment(connection, whole.item.id, person, f"Texte libéré par l'administration ; il était pris par {held.name}.")
     return _back(whole.item.id, form, dit="libere" if held else "rendu")

@@ -3,8 +3,6 @@
 Label Studio sends a key of ours by basic authentication (any name, the key as password) or as a bearer token.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Final
@@ -14,7 +12,7 @@ from fastapi import APIRouter, Body, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from service import label_studio
-from service.access import AdministratorDep
+from service.access import OPEN, AdministratorDep, with_key_alone
 from service.annotations import LabelStudioError
 from service.pages import render
 from service.problems import ApiError
@@ -23,45 +21,15 @@ from service.state import State, StateDep
 from service.streaming import while_connected
 from service.workplace.claims import Taken
 from service.workplace.decisions import DecisionError
-from service.workplace.keys import ROLE_OF, KeyHolder, Scope, find_key
+from service.workplace.keys import ROLE_OF, KeyHolder
 from service.workplace.people import Person, list_people
 
 router = APIRouter(tags=["Label Studio"])
-_ASK: Final = {"WWW-Authenticate": 'Basic realm="Vigie"'}
 _LONGEST_MAP: Final = 20_000
 
 
-def _sent_key(request: Request) -> str | None:
-    """The key that a request carries, as Label Studio can send it."""
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() in ("bearer", "token"):
-        return value.strip()
-    if kind.lower() == "basic":
-        try:
-            name, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        return password or name
-    return None
-
-
-def _keyed(scope: Scope) -> Any:
-    """A dependency: the holder of a key of this scope."""
-
-    def check(request: Request, state: StateDep) -> KeyHolder:
-        key = _sent_key(request)
-        holder = find_key(state.engine, key) if key else None
-        if holder is None:
-            raise ApiError(401, "Une clé d'accès de Vigie est attendue : mot de passe (basic) ou jeton (bearer).", headers=_ASK)
-        if scope not in holder.scopes:
-            raise ApiError(403, f"Cette clé ne donne pas le droit « {scope} ».")
-        return holder
-
-    return Depends(check)
-
-
-PredictDep = Annotated[KeyHolder, _keyed("predict")]
-ReviewDep = Annotated[KeyHolder, _keyed("review")]
+PredictDep = Annotated[KeyHolder, Depends(with_key_alone("predict"))]
+ReviewDep = Annotated[KeyHolder, Depends(with_key_alone("review"))]
 Message = Annotated[dict[str, Any], Body()]
 
 
@@ -134,9 +102,9 @@ def train(holder: PredictDep) -> dict[str, str]:
     return {"message": "Les décisions sont gardées à mesure ; un challenger s'entraîne depuis la page /modeles."}
 
 
-@router.get("/label-studio/interface.xml", include_in_schema=False)
+@router.get("/label-studio/interface.xml", summary="L'interface d'un projet", dependencies=[OPEN])
 def interface() -> Response:
-    """The labelling configuration, to be pasted in a project."""
+    """La configuration à coller dans un projet de Label Studio."""
     return Response(label_studio.labelling_config(), media_type="application/xml; charset=utf-8")
 
 

@@ -66,7 +66,7 @@ def _models(request: Request, state: State, person: Person, wrong: str = "", sta
         problem=state.models.problem,
         decided=decided,
         learned=learned,
-        artefacts=list_artefacts(root),
+        artefacts=list_artefacts(root, state.settings.trust()),
         trainings=trainings,
         active=next((one for one in trainings if one.active), None),
         promotions=loop.list_promotions(state.engine),
@@ -263,10 +263,11 @@ def model(request: Request, state: StateDep, person: ReviewerDep, name: str, ava
     """A model: what it learned, and the decisions that trained it."""
     root = state.settings.model_dir
     # Only a name that the folder holds: nothing of an address leads elsewhere.
-    if name not in {manifest["version"] for manifest in list_artefacts(root)}:
+    trust = state.settings.trust()
+    if name not in {manifest["version"] for manifest in list_artefacts(root, trust)}:
         raise PageError(404, "Modèle introuvable", "Aucun modèle de ce nom dans le dossier des modèles.")
     try:
-        manifest, problem = read_manifest(root / name), None
+        manifest, problem = read_manifest(root / name, trust), None
     except ArtefactError as error:
         manifest, problem = {}, str(error)
     with state.engine.connect() as connection:

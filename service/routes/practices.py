@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
 from model.tables import load_tables
-from service.access import GivenCsrf, NotSignedIn, PersonDep, with_key
+from service.access import GivenCsrf, NotSignedIn, PersonDep, opened, with_key
 from service.directions.schemas import PracticeSheet
 from service.directions.sheets import search, sheet_of
 from service.directions.tables import load_directions
@@ -19,10 +19,11 @@ from service.workplace.textpage import CHANNEL_NAMES, LEVEL_NAMES
 
 router = APIRouter()
 _LONGEST = 100
+_OPEN = opened("le compte des textes, au droit « review » seulement")
 Id = Annotated[str, Path(max_length=100)]
 
 
-@router.get("/v1/practices", response_model=list[PracticeSheet], tags=["tables"], summary="Pratiques")
+@router.get("/v1/practices", response_model=list[PracticeSheet], tags=["tables"], summary="Pratiques", dependencies=[_OPEN])
 def practices(request: Request, state: StateDep, given: GivenCsrf) -> list[PracticeSheet]:
     """Les pratiques que Vigie reconnaît dans un texte ; leur seul nom n'est pas un signe.
 
@@ -37,7 +38,13 @@ def practices(request: Request, state: StateDep, given: GivenCsrf) -> list[Pract
     return [PracticeSheet.of(sheet, named.get(sheet.practice.id, 0)) for sheet in found]
 
 
-@router.get("/v1/practices/{id}", response_model=PracticeSheet, tags=["tables"], summary="Fiche d'une pratique")
+@router.get(
+    "/v1/practices/{id}",
+    response_model=PracticeSheet,
+    tags=["tables"],
+    summary="Fiche d'une pratique",
+    dependencies=[_OPEN],
+)
 def practice(id: Id, request: Request, state: StateDep, given: GivenCsrf) -> PracticeSheet:
     """La fiche d'une pratique : ce qu'elle affirme, qui en a dit quoi, avec adresse et date de la source."""
     sheet = sheet_of(id)

@@ -1,5 +1,6 @@
 """The queue's page `/file`: filter, sort, take, give back, assign, save a view."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
@@ -16,6 +17,7 @@ from service.access import AnalystDep
 from service.pages import PageError, render
 from service.routes import LOT_ACTIONS
 from service.state import State, StateDep
+from service.workplace.audit import record
 from service.workplace.claims import claim_many, claimed_by, release, release_all
 from service.workplace.decisions import find_decision
 from service.workplace.filters import SORTS, STATE_NAMES, STATES, Filter
@@ -150,11 +152,15 @@ def work_on_several(state: StateDep, person: AnalystDep, form: FormDep) -> Respo
         # Those that do not exist, or that the person is to read blind, are left aside.
         ids = seen_by(connection, given, person)
         if action in ("page", "prendre"):
-            done = len(claim_many(connection, ids, person))
+            mine = claim_many(connection, ids, person)
+            _record_each(connection, person, "text.take", mine)
+            done = len(mine)
             told = "pris" if done else "rien"
         elif action in ("rendre", "rendre-tout"):
             every = action == "rendre-tout"
-            done = release_all(connection, person) if every else sum(release(connection, id, person) for id in ids)
+            mine = claimed_by(connection, person) if every else [id for id in ids if release(connection, id, person)]
+            _record_each(connection, person, "text.release", mine)
+            done = release_all(connection, person) if every else len(mine)
             told = "rendus" if done else "pas-rendus"
         elif action == "attribuer":
             done = _assign(connection, state, person, form, ids)
@@ -183,7 +189,14 @@ def _assign(connection: Connection, state: State, person: Person, form: FormData
         raise PageError(403, "Accès réservé", "Attribuer un texte à quelqu'un d'autre demande le rôle « relecture ».")
     if chosen is not None and chosen not in {other.id for other in list_people(state.engine)}:
         raise PageError(400, "Personne inconnue", "Choisissez une personne de la liste.")
+    for id in ids:
+        record(connection, person, "text.assign", f"text:{id}", {"to": chosen})
     return assign(connection, ids, chosen)
+
+
+def _record_each(connection: Connection, person: Person, action: str, ids: Sequence[str]) -> None:
+    for id in ids:
+        record(connection, person, action, f"text:{id}")
 
 
 @router.post("/file/vues")

@@ -15,6 +15,7 @@ from service.routes.sampling import FormDep, as_share
 from service.state import State, StateDep
 from service.workplace import forms
 from service.workplace.agreement import quality
+from service.workplace.audit import record_alone
 from service.workplace.choices import ChoiceError, choice, choose
 from service.workplace.claims import Claim, Taken, claim, claim_of
 from service.workplace.decided import Kind, decision_of_request, decisions_of
@@ -27,8 +28,7 @@ from service.workplace.draws import (
     put_back,
     stuck_readings,
     text_of_reading,
-    waiting_for,
-    waiting_for_others,
+    waiting_of,
 )
 from service.workplace.golden import ReadingError, drop_golden, make_golden
 from service.workplace.items import Item, find_item
@@ -54,9 +54,10 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> HTMLResponse:
 
 def _show(request: Request, state: State, person: Person, wrong: str = "", status: int = 200) -> HTMLResponse:
     with state.engine.connect() as connection:
+        waiting = waiting_of(connection, person)
         shown = {
-            "waiting": waiting_for(connection, person),
-            "others": waiting_for_others(connection, person),
+            "waiting": waiting.mine,
+            "others": waiting.others,
             "own": quality_figure(quality(connection, person)),
             "golden": connection.execute(select(func.count()).select_from(GOLDEN)).scalar_one(),
             "stuck": len(stuck_readings(connection)) if person.may("administrator") else 0,
@@ -140,7 +141,7 @@ def add_golden(request: Request, state: StateDep, person: AnalystDep, item: Anno
 def remove_golden(state: StateDep, person: AdministratorDep, item_id: str) -> Response:
     """Take a text out of the golden ones."""
     with state.engine.begin() as connection:
-        drop_golden(connection, item_id)
+        drop_golden(connection, item_id, person)
     return RedirectResponse("/relecture/etalons?fait=1", 303)
 
 
@@ -198,6 +199,7 @@ def _read(
 ) -> HTMLResponse:
     with state.engine.connect() as connection:
         text = hidden_text(connection, item.id, item.text, person)
+    record_alone(state.engine, person, "text.view", f"text:{item.id}", {"masked": person.masks})
     mine = held if held is not None and held.user_id == person.id else None
     shown = {"reading": reading, "item": item, "text": text, "form": form, "guide": GUIDE, "held": mine}
     done, channel = "faite" in request.query_params, _CHANNELS.get(item.channel or "", "")

@@ -6,7 +6,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from model.labels import CHANNELS, INDICATORS, LEVELS, STANCES, TARGETS, Label
-from service.access import KeyDep
+from service.access import OPEN, KeyDep
 from service.database import find_text
 from service.problems import ApiError
 from service.schemas import (
@@ -52,7 +52,7 @@ def _shown(labels: tuple[Label, ...]) -> list[LabelInfo]:
     return [LabelInfo(id=label.id, name=label.name, definition=label.definition) for label in labels]
 
 
-@router.get("/v1/labels", response_model=LabelsResponse, tags=["tables"], summary="Étiquettes")
+@router.get("/v1/labels", dependencies=[OPEN], response_model=LabelsResponse, tags=["tables"], summary="Étiquettes")
 def labels() -> LabelsResponse:
     """Les étiquettes du guide d'annotation."""
     return LabelsResponse(
@@ -80,7 +80,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-@router.get("/v1/model", response_model=ModelResponse, tags=["tables"], summary="Modèle")
+@router.get("/v1/model", dependencies=[OPEN], response_model=ModelResponse, tags=["tables"], summary="Modèle")
 def model(state: StateDep) -> ModelResponse:
     """Le modèle qui sert : version, seuils, fréquence de base, limites, carte."""
     artefact = state.analyser.artefact
@@ -100,25 +100,25 @@ def model(state: StateDep) -> ModelResponse:
     )
 
 
-@router.get("/health/live", response_model=Health, tags=["exploitation"], summary="Vivant")
+@router.get("/health/live", dependencies=[OPEN], response_model=Health, tags=["exploitation"], summary="Vivant")
 async def live() -> Health:
     """Le processus répond."""
     return Health(status="ok")
 
 
-@router.get("/health/ready", response_model=Health, tags=["exploitation"], summary="Prêt")
+@router.get("/health/ready", dependencies=[OPEN], response_model=Health, tags=["exploitation"], summary="Prêt")
 def ready(state: StateDep) -> Health:
     """Le modèle est chargé et la base répond ; `warnings` dit si un modèle promu n'a pas pu être chargé."""
     try:
         with state.engine.connect() as connection:
             connection.execute(sql("SELECT 1"))
     except SQLAlchemyError as error:
-        raise ApiError(503, "La base de données ne répond pas.") from error
+        raise ApiError(503, "La base de données ne répond pas.", headers={"Retry-After": "5"}) from error
     problem = state.models.problem
     return Health(status="ok", model_version=state.analyser.artefact.version, warnings=[problem] if problem else [])
 
 
-@router.get("/metrics", tags=["exploitation"], summary="Mesures Prometheus", response_class=Response)
+@router.get("/metrics", dependencies=[OPEN], tags=["exploitation"], summary="Mesures Prometheus", response_class=Response)
 async def metrics(state: StateDep) -> Response:
     """Compteurs et durées, sans texte ni identifiant."""
     return Response(state.metrics.exposed(), media_type=CONTENT_TYPE_LATEST)

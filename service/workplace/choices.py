@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 
 from model.errors import VigieError
 from service.database import serialise
+from service.workplace.audit import record
 from service.workplace.people import Person
 from service.workplace.schema import CHOICES, USERS
 from service.workplace.times import aware, now
@@ -127,6 +128,7 @@ def choose(engine: Engine, name: str, value: Any, person: Person) -> Any:
     with engine.begin() as connection:
         if choice(connection, name) != kept:
             connection.execute(CHOICES.insert().values(name=name, value=kept, user_id=person.id, made_at=now()))
+            record(connection, person, "setting.change", f"setting:{name}", {"value": kept})
     return kept
 
 

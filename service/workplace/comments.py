@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from model.errors import VigieError
+from service.workplace.audit import record
 from service.workplace.people import Person
 from service.workplace.schema import COMMENTS, USERS
 from service.workplace.times import aware, now
@@ -42,6 +43,7 @@ def add_comment(connection: Connection, item_id: str, person: Person, text: str)
     id = str(uuid.uuid4())
     row = {"id": id, "item_id": item_id, "user_id": person.id, "text": kept, "made_at": now()}
     connection.execute(COMMENTS.insert().values(**row))
+    record(connection, person, "text.commented", f"text:{item_id}", {"comment": id})
     return id
 
 

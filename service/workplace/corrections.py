@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from model.labels import INDICATORS, LEVELS, STANCES
 from service.database import FEEDBACK, sha256_text
+from service.workplace.audit import record
 from service.workplace.comments import LONGEST, add_comment
 from service.workplace.items import Received, add_item
 from service.workplace.people import Person
@@ -34,6 +35,7 @@ def take_in(engine: Engine, text: str, correction: Mapping[str, Any], person: Pe
         added = add_item(connection, Received(text, external_id=correction.get("text_id"), source=SOURCE))
         if added.new:
             index_signed(connection, {added.id: signatures[""]})
+        record(connection, person, "correction.received", f"text:{added.id}", {"correction": id, "sha256": kept["sha256"]})
         for part in _parts(_said(text, correction)):
             add_comment(connection, added.id, person, part)
     return id, added.id

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from model.errors import VigieError
 from model.records import Prediction
+from service.database import sha256_text
+from service.workplace.audit import record
 from service.workplace.claims import Taken, claim_of
 from service.workplace.decided import (
     REASONS,
@@ -106,6 +108,9 @@ def decide(
             _check_undisputed(connection, item_id, person, before)
         kind = first_kind(before, person.id) if verdict.kind == "first" else verdict.kind
         id = _write(connection, item_id, person, _values(verdict, said) | {"kind": kind})
+        # Neither what was decided nor in which reading: the log would tell it to who reads the text blind.
+        about = {"decision": id, "sha256": sha256_text(text)} | ({"sent_by": verdict.sent_by} if verdict.sent_by else {})
+        record(connection, person, "decision.made", f"text:{item_id}", about)
         resettle(connection, item_id)
         connection.execute(delete(CLAIMS).where(CLAIMS.c.item_id == item_id, CLAIMS.c.user_id == person.id))
         if also is not None:
@@ -128,7 +133,7 @@ def withdraw(engine: Engine, decision_id: str, person: Person, request: str | No
     if decided is None or decided.kind == "withdrawal":
         raise DecisionError("Cette décision n'existe pas.")
     with engine.begin() as connection:
-        _hold(connection, decided.item_id)
+        text = _hold(connection, decided.item_id)
         done = select(DECISIONS.c.id).where(DECISIONS.c.withdraws == decision_id)
         if (known := connection.execute(done).scalar()) is not None:
             return str(known)
@@ -147,6 +152,8 @@ def withdraw(engine: Engine, decision_id: str, person: Person, request: str | No
             "request": request,
         }
         id = _write(connection, decided.item_id, person, values)
+        about = {"decision": id, "withdraws": decision_id, "sha256": sha256_text(text)}
+        record(connection, person, "decision.withdrawn", f"text:{decided.item_id}", about)
         resettle(connection, decided.item_id)
     retract(engine, decided.item_id)
     return id

@@ -86,6 +86,13 @@ FORMATS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 Conditions = Sequence[ColumnElement[bool]]
+#: What becomes of a row of `everything` before it goes out, such as pseudonyms.
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def as_it_is(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, unchanged."""
+    return row
 
 
 def everything(engine: Engine, conditions: Conditions = ()) -> Iterator[dict[str, Any]]:
@@ -233,15 +240,20 @@ def watched(rows: Iterator[dict[str, Any]], told: Callable[[int], None]) -> Iter
 
 
 def write(
-    engine: Engine, kind: str, path: Path, conditions: Conditions = (), told: Callable[[int], None] = lambda _: None
+    engine: Engine,
+    kind: str,
+    path: Path,
+    conditions: Conditions = (),
+    told: Callable[[int], None] = lambda _: None,
+    change: Change = as_it_is,
 ) -> None:
-    """Everything into a file of this format; `told` hears how many texts were read so far.
+    """Everything into a file of this format; `told` hears how many texts were read so far, `change` makes each row what goes out.
 
     Raises:
         BatchError: the format is not known, or nothing can be written there.
     """
     try:
-        rows = watched(everything(engine, conditions), told)
+        rows = watched(map(change, everything(engine, conditions)), told)
         if kind == "xlsx":
             write_workbook(rows, path)
             return

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
+from service.workplace.audit import record
 from service.workplace.items import Item, find_item
 from service.workplace.loop import Training
 from service.workplace.people import Person
@@ -27,7 +28,8 @@ def open_flipped(engine: Engine, item_id: str, person: Person) -> Item | None:
     with engine.connect() as connection:
         item = find_item(connection, item_id)
         fresh = unseen_of(connection, [item_id], person) if item else []
-    if fresh:
+    if item is not None:
         with engine.begin() as connection:
             note_seen(connection, fresh, person, "flip")
+            record(connection, person, "text.view", f"text:{item_id}", {"masked": person.masks})
     return item

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, and_, select, update
 
 from model.errors import VigieError
+from service.workplace.audit import record
 from service.workplace.decided import decisions_of, standing
 from service.workplace.people import Person
 from service.workplace.schema import GOLDEN, ITEMS, READINGS
@@ -32,11 +33,17 @@ def make_golden(connection: Connection, item_id: str, person: Person) -> str:
     connection.execute(GOLDEN.delete().where(GOLDEN.c.item_id == item_id))
     row = {"item_id": item_id, "decision_id": holds.id, "user_id": person.id, "made_at": now()}
     connection.execute(GOLDEN.insert().values(**row))
+    # By its decision: which text it is, nobody who may read it blind learns from the log.
+    record(connection, person, "golden.add", f"decision:{holds.id}")
     return holds.id
 
 
-def drop_golden(connection: Connection, item_id: str) -> bool:
+def drop_golden(connection: Connection, item_id: str, person: Person) -> bool:
     """Take a text out of the golden ones, and its readings that wait; says whether it was one. Decisions stay."""
     waiting = and_(READINGS.c.item_id == item_id, READINGS.c.kind == "golden", READINGS.c.state == "waiting")
     connection.execute(update(READINGS).where(waiting).values(state="cancelled", done_at=now()))
-    return bool(connection.execute(GOLDEN.delete().where(GOLDEN.c.item_id == item_id)).rowcount)
+    decision = connection.execute(select(GOLDEN.c.decision_id).where(GOLDEN.c.item_id == item_id)).scalar()
+    connection.execute(GOLDEN.delete().where(GOLDEN.c.item_id == item_id))
+    if decision is not None:
+        record(connection, person, "golden.remove", f"decision:{decision}")
+    return decision is not None

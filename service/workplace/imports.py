@@ -19,17 +19,30 @@ from model.errors import BatchError, VigieError
 from model.text import MAX_CHARACTERS
 from service.settings import Settings
 from service.state import State
+from service.workplace.audit import record
 from service.workplace.background import keep_running
 from service.workplace.columns import Fault, received_of, recognised
 from service.workplace.items import Received, add_items, new_id
 from service.workplace.leases import file_lease
 from service.workplace.schema import IMPORT_ERRORS, IMPORTS
 from service.workplace.similar import index_signed, signatures_of
-from service.workplace.tables import TEXT, Limits, Record, columns_of, copy_bounded, kind_of, read_records, which_sheets
+from service.workplace.tables import (
+    TEXT,
+    Limits,
+    Record,
+    columns_of,
+    copy_bounded,
+    kind_of,
+    read_records,
+    weight_of,
+    which_sheets,
+)
 from service.workplace.times import now
 
 _LOG: Final = logging.getLogger("vigie")
 LOT: Final = 500
+#: Characters after which a lot is kept as it is, however few its records are.
+LOT_SIZE: Final = 4_000_000
 #: Errors of one import that are kept; more are only counted.
 MOST_ERRORS: Final = 100_000
 _PAUSE: Final = 0.5
@@ -103,6 +116,7 @@ def begin(engine: Engine, settings: Settings, wanted: Wanted, ending: str, conte
         }
         with engine.begin() as connection:
             connection.execute(IMPORTS.insert().values(**values))
+            record(connection, wanted.user_id, "import.begin", f"import:{id}", {"sha256": digest, "bytes": size})
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -215,10 +229,12 @@ def _read(engine: Engine, settings: Settings, row: RowMapping, path: Path, stopp
 def _take(records: Iterator[Record]) -> tuple[list[Record], BatchError | None]:
     """The next records, and the fault that keeps those after them from being read, if any."""
     lot: list[Record] = []
+    size = 0
     try:
         for record in records:
             lot.append(record)
-            if len(lot) == LOT:
+            size += weight_of(record)
+            if len(lot) == LOT or size > LOT_SIZE:
                 break
     except BatchError as error:
         return lot, error
@@ -231,12 +247,12 @@ def _keep(engine: Engine, row: RowMapping, lot: list[Record], limit: int) -> boo
     good: list[Received] = []
     faults: list[dict[str, Any]] = []
     ours = is_export(row["options"]["file"], row["options"]["found"])
-    for record in lot:
-        read = received_of(record, columns, defaults, limit, exported=ours)
+    for one in lot:
+        read = received_of(one, columns, defaults, limit, exported=ours)
         if isinstance(read, Received):
             good.append(read)
         else:
-            faults.append(_error(row["id"], record, columns, read))
+            faults.append(_error(row["id"], one, columns, read))
     # What takes long is done before the transaction, while others write.
     signatures = signatures_of({str(place): received.text for place, received in enumerate(good)})
     with engine.begin() as connection:
@@ -278,7 +294,9 @@ def _finish(engine: Engine, id: str, state: str, message: str | None) -> None:
         values: dict[str, Any] = {"state": state, "message": message, "finished_at": now()}
         if state == "done":
             values["rows"] = IMPORTS.c.read
-        connection.execute(update(IMPORTS).where(IMPORTS.c.id == id, IMPORTS.c.state == "running").values(**values))
+        mine = update(IMPORTS).where(IMPORTS.c.id == id, IMPORTS.c.state == "running")
+        if connection.execute(mine.values(**values)).rowcount:
+            record(connection, None, "import.end", f"import:{id}", {"state": state})
 
 
 def run_waiting(engine: Engine, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> int:

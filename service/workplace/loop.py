@@ -15,9 +15,35 @@ from model.store import current_name
 from service.database import serialise
 from service.settings import Settings
 from service.workplace import runs
+from service.workplace.audit_events import record_model_change
 from service.workplace.people import Person
+from service.workplace.promotions import Promotion, forget_promotion, list_promotions, record_promotion
 from service.workplace.schema import PROMOTIONS, TRAINING_DECISIONS, TRAININGS, USERS
 from service.workplace.times import aware, now
+
+__all__ = [
+    "ACTIVE",
+    "KIND_NAMES",
+    "REASON_LEAST",
+    "REASON_LONGEST",
+    "STATE_NAMES",
+    "LoopError",
+    "Promotion",
+    "Training",
+    "ask",
+    "find_training",
+    "finish",
+    "keep_challenger",
+    "keep_learned",
+    "keep_step",
+    "list_promotions",
+    "list_trainings",
+    "open_training",
+    "promote",
+    "refresh",
+    "roll_back",
+    "stop",
+]
 
 #: States in which a training has a process.
 ACTIVE: Final = ("waiting", "running")
@@ -66,19 +92,6 @@ class Training:
     def passes(self) -> bool:
         """Whether it was compared, and the gate opens."""
         return bool(self.comparison and self.comparison["passes"])
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """A change of the model that serves, as it was recorded: `kind` promotion, override or rollback."""
-
-    number: int
-    artefact: str
-    previous: str | None
-    kind: str
-    reason: str | None
-    made_at: datetime
-    by: str | None
 
 
 _COLUMNS: Final = tuple(TRAININGS.c[field.name] for field in fields(Training) if field.name != "by")
@@ -231,11 +244,11 @@ def promote(engine: Engine, settings: Settings, id: str, person: Person, reason:
         raise LoopError(f"La barrière est fermée : écrivez pourquoi vous passez outre ({REASON_LEAST} caractères au moins).")
     kind = "promotion" if training.passes else "override"
     # Recorded first, so that no model ever serves without the name of who put it there; a switch that fails takes it back.
-    made = _record(engine, training.challenger, serving, kind, written, person)
+    made = record_promotion(engine, training.challenger, serving, kind, written, person)
     try:
-        promotion.promote(root, training.challenger)
+        promotion.promote(root, training.challenger, settings.trust())
     except BaseException:
-        _forget(engine, made.number)
+        forget_promotion(engine, made)
         raise
     return made
 
@@ -251,16 +264,18 @@ def roll_back(engine: Engine, settings: Settings, person: Person, reason: str) -
         raise LoopError("Revenir au modèle d'avant demande le rôle d'administration.")
     root, written = settings.model_dir, _reason(reason)
     # Recorded first, as a promotion is.
-    made = _record(engine, _before(root) or "", current_name(root), "rollback", written, person)
+    made = record_promotion(engine, _before(root) or "", current_name(root), "rollback", written, person)
     try:
-        left, back = promotion.rollback(root)
+        left, back = promotion.rollback(root, settings.trust())
     except BaseException:
-        _forget(engine, made.number)
+        forget_promotion(engine, made)
         raise
     # Somebody may have changed the model between the record and the switch.
     with engine.begin() as connection:
         told = {"artefact": back, "previous": left}
         connection.execute(update(PROMOTIONS).where(PROMOTIONS.c.number == made.number).values(**told))
+        if (back, left) != (made.artefact, made.previous):
+            record_model_change(connection, person, "rollback", back, left, made.number)
     return replace(made, artefact=back, previous=left)
 
 
@@ -283,18 +298,6 @@ def _reason(reason: str) -> str:
     return written
 
 
-def _record(engine: Engine, artefact: str, previous: str | None, kind: str, reason: str, person: Person) -> Promotion:
-    values = {"artefact": artefact, "previous": previous, "kind": kind, "reason": reason or None, "made_at": now()}
-    with engine.begin() as connection:
-        made = connection.execute(PROMOTIONS.insert().values(**values, user_id=person.id).returning(PROMOTIONS.c.number))
-        return Promotion(number=made.scalar_one(), by=person.name, **values)  # type: ignore[arg-type]
-
-
-def _forget(engine: Engine, number: int) -> None:
-    with engine.begin() as connection:
-        connection.execute(PROMOTIONS.delete().where(PROMOTIONS.c.number == number))
-
-
 def _forget_undone(engine: Engine, settings: Settings) -> None:
     """Take back the record of a change that its process did not live to make: nothing was switched since."""
     newest = list_promotions(engine, 1)
@@ -308,13 +311,4 @@ def _forget_undone(engine: Engine, settings: Settings) -> None:
     at = (made.made_at - _UNDONE).isoformat()
     switched = any(change.name == made.artefact and change.at >= at for change in promotion.history(settings.model_dir))
     if serving != made.artefact and not switched:
-        _forget(engine, made.number)
-
-
-def list_promotions(engine: Engine, limit: int = 50) -> list[Promotion]:
-    """The changes of model that were recorded, newest first."""
-    columns = [PROMOTIONS.c[field.name] for field in fields(Promotion) if field.name != "by"]
-    query = select(*columns, USERS.c.name.label("by")).outerjoin(USERS, USERS.c.id == PROMOTIONS.c.user_id)
-    with engine.connect() as connection:
-        rows = connection.execute(query.order_by(PROMOTIONS.c.number.desc()).limit(limit)).mappings()
-        return [Promotion(**(dict(row) | {"made_at": aware(row["made_at"])})) for row in rows]
+        forget_promotion(engine, made)

@@ -5,12 +5,14 @@ Everything keeps its length, so that offsets in a hidden text are those of the t
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select
 
+from service.privacy.personal import personal_with
 from service.workplace.people import Person
-from service.workplace.private import MASK, PRIVATE, reached
+from service.workplace.private import MASK, reached
 from service.workplace.schema import ITEMS, PREDICTIONS
 
 _SHORTEST: Final = 3
@@ -40,15 +42,26 @@ def hide_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return text
 
 
-def spans_of(connection: Connection, item_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
-    """Where the newest predictions found personal data in texts; a text that no model read is not in it."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The entities of a prediction; `full`: names were looked for."""
+
+    entities: tuple[tuple[str, int, int], ...] = ()
+    full: bool = False
+
+
+def _told(connection: Connection, item_ids: Collection[str]) -> dict[str, _Told]:
+    """What the newest predictions found in texts; a text that no model read is not in it."""
     query = (
         select(PREDICTIONS.c.item_id, PREDICTIONS.c.prediction)
         .join(ITEMS, (ITEMS.c.id == PREDICTIONS.c.item_id) & (ITEMS.c.model_version == PREDICTIONS.c.model_version))
         .where(PREDICTIONS.c.item_id.in_(item_ids))
     )
     return {
-        id: [(entity["start"], entity["end"]) for entity in said.get("entities", ()) if entity["kind"] in PRIVATE]
+        id: _Told(
+            tuple((one["kind"], one["start"], one["end"]) for one in said.get("entities", ())),
+            full=said.get("status") == "ok" and said.get("analysis", "full") == "full",
+        )
         for id, said in connection.execute(query)
     }
 
@@ -57,8 +70,14 @@ def hidden_texts(connection: Connection, texts: Mapping[str, str], person: Perso
     """Texts, or their beginnings, by the identifier of their item, as this person is to see them."""
     if not person.masks:
         return dict(texts)
-    spans = spans_of(connection, list(texts))
-    return {id: hide(hide_spans(text, spans.get(id, ())), masked=True) for id, text in texts.items()}
+    said = _told(connection, list(texts))
+    return {id: _hidden(text, said.get(id, _Told())) for id, text in texts.items()}
+
+
+def _hidden(text: str, told: _Told) -> str:
+    # What the prediction found after this beginning is not in it.
+    entities = [one for one in told.entities if one[2] <= len(text)]
+    return hide_spans(text, ((one.start, one.end) for one in personal_with(text, entities, full=told.full)))
 
 
 def hidden_text(connection: Connection, item_id: str, text: str, person: Person) -> str:

@@ -1,11 +1,10 @@
-"""People who have an account: their role, their password, their sign-in. Nobody is ever erased: an account is disabled."""
+"""People who have an account: their role, their password. Nobody is ever erased: an account is disabled."""
 
 import re
 import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import Connection, Engine, RowMapping, func, select
@@ -13,17 +12,19 @@ from sqlalchemy.exc import IntegrityError
 
 from model.errors import VigieError
 from service.database import serialise
+from service.secret import PLAIN, Keyring
 from service.workplace import passwords
+from service.workplace.access_schema import IDENTITIES
+from service.workplace.audit import record
 from service.workplace.schema import API_KEYS, SESSIONS, USERS
-from service.workplace.times import aware, now
+from service.workplace.times import now
+from service.workplace.tries import Failures, failures_of, forget_failures
 
 Role = Literal["analyst", "reviewer", "administrator"]
 #: Each role includes those before it.
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 ROLE_NAMES: Final = {"analyst": "analyse", "reviewer": "relecture", "administrator": "administration"}
 
-_FAILURES: Final = 5
-_LOCK: Final = timedelta(minutes=15)
 _LOGIN: Final = re.compile(r"[^\s\x00-\x1f<>\"'/\\]{2,100}")
 _LONGEST_NAME: Final = 100
 
@@ -49,11 +50,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account as administrators see it."""
+    """A person's account as administrators see it; `provider`: it comes in through the identity provider, without a password."""
 
     person: Person
     active: bool
-    locked: bool
+    provider: bool
+    failures: Failures | None
+
+    @property
+    def held(self) -> bool:
+        """Whether tries to sign in with its login must wait, from one place at least."""
+        return self.failures is not None and self.failures.held_until is not None
 
 
 def as_role(value: str) -> Role:
@@ -78,8 +85,8 @@ def normal_login(login: str) -> str:
     return unicodedata.normalize("NFKC", login).strip().casefold()
 
 
-def create_user(engine: Engine, login: str, name: str, role: Role, password: str) -> Person:
-    """Open an account.
+def create_user(engine: Engine, login: str, name: str, role: Role, password: str, by: Person | None = None) -> Person:
+    """Open an account; `by`: the administrator who does, None for a command.
 
     Raises:
         AccountError: the login is taken or unusable, or the name is empty.
@@ -88,7 +95,7 @@ def create_user(engine: Engine, login: str, name: str, role: Role, password: str
     values = new_user(login, name, role, password)
     try:
         with engine.begin() as connection:
-            return add_user(connection, values)
+            return add_user(connection, values, by)
     except IntegrityError as error:
         raise AccountError(f"L'identifiant « {values['login']} » est déjà pris.") from error
 
@@ -99,27 +106,37 @@ def new_user(login: str, name: str, role: Role, password: str) -> dict[str, Any]
     Raises:
         AccountError, WeakPasswordError: as `create_user`.
     """
+    values = named_user(login, name, role)
+    passwords.check_password(password, values["login"])
+    return values | {"password_hash": passwords.hash_password(password)}
+
+
+def named_user(login: str, name: str, role: Role) -> dict[str, Any]:
+    """The row of a new account that has no password, checked.
+
+    Raises:
+        AccountError: the login is unusable, or the name is empty or too long.
+    """
     kept, shown = normal_login(login), " ".join(name.split())
     if not _LOGIN.fullmatch(kept):
         raise AccountError("L'identifiant doit compter de 2 à 100 caractères, sans espace ni guillemet ni barre oblique.")
     if not 0 < len(shown) <= _LONGEST_NAME or not shown.isprintable():
         raise AccountError(f"Un nom de 1 à {_LONGEST_NAME} caractères est attendu.")
-    passwords.check_password(password, kept)
     return {
         "id": str(uuid.uuid4()),
         "login": kept,
         "name": shown,
         "role": as_role(role),
-        "password_hash": passwords.hash_password(password),
+        "password_hash": "",
         "active": True,
-        "failures": 0,
         "created_at": now(),
     }
 
 
-def add_user(connection: Connection, values: dict[str, Any]) -> Person:
-    """Keep the row of a new account."""
+def add_user(connection: Connection, values: dict[str, Any], by: Person | None = None) -> Person:
+    """Keep the row of a new account; `by`: who opens it, None for a command or for who comes in with it."""
     connection.execute(USERS.insert().values(**values))
+    record(connection, by, "account.create", f"account:{values['id']}", {"role": values["role"]})
     return Person(values["id"], values["login"], values["name"], values["role"])
 
 
@@ -139,14 +156,30 @@ def find_login(engine: Engine, login: str) -> Person | None:
 
 def list_people(engine: Engine) -> Sequence[Person]:
     """Everyone whose account is open, by name."""
-    return [account.person for account in list_accounts(engine) if account.active]
-
-
-def list_accounts(engine: Engine) -> Sequence[Account]:
-    """Every account, disabled ones last, by name."""
+    query = select(USERS).where(USERS.c.active).order_by(func.lower(USERS.c.name), USERS.c.id)
     with engine.connect() as connection:
-        rows = connection.execute(select(USERS).order_by(USERS.c.active.desc(), func.lower(USERS.c.name), USERS.c.id)).mappings()
-        return [Account(person_of(row), row["active"], _locked(row)) for row in rows]
+        return [person_of(row) for row in connection.execute(query).mappings()]
+
+
+def list_accounts(engine: Engine, keyring: Keyring = PLAIN) -> Sequence[Account]:
+    """Every account, disabled ones last, by name."""
+    order = (USERS.c.active.desc(), func.lower(USERS.c.name), USERS.c.id)
+    query = select(USERS, IDENTITIES.c.user_id.label("linked")).join_from(USERS, IDENTITIES, isouter=True)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(*order)).mappings().all()
+        failures = failures_of(connection, [row["login"] for row in rows], keyring)
+    return [Account(person_of(row), row["active"], row["linked"] is not None, failures.get(row["login"])) for row in rows]
+
+
+def is_linked(engine: Engine, person_id: str) -> bool:
+    """Whether a person comes in through the identity provider, and so has no password here."""
+    with engine.connect() as connection:
+        return connection.execute(select(IDENTITIES.c.user_id).where(IDENTITIES.c.user_id == person_id)).first() is not None
+
+
+def find_account(engine: Engine, person_id: str, keyring: Keyring = PLAIN) -> Account | None:
+    """The account of an identifier."""
+    return next((account for account in list_accounts(engine, keyring) if account.person.id == person_id), None)
 
 
 def anyone(connection: Connection) -> bool:
@@ -154,64 +187,31 @@ def anyone(connection: Connection) -> bool:
     return connection.execute(select(USERS.c.id).limit(1)).first() is not None
 
 
-def _locked(row: RowMapping) -> bool:
-    return row["locked_until"] is not None and aware(row["locked_until"]) > now()
-
-
-def check_sign_in(engine: Engine, login: str, password: str) -> Person | None:
-    """The person of this login and password; None otherwise, whatever the reason, after the same work.
-
-    Each try is counted before it is judged, so that tries made at once are counted too; five locks the account for fifteen
-    minutes, a success forgets them.
-    """
-    row = _count_try(engine, normal_login(login))
-    if not passwords.verify_password(row["password_hash"] if row else None, password) or row is None:
-        return None
-    changed: dict[str, Any] = {"failures": 0, "locked_until": None}
-    if passwords.outdated(row["password_hash"]):
-        changed["password_hash"] = passwords.hash_password(password)
-    with engine.begin() as connection:
-        # An account disabled, or whose password was changed meanwhile, is not entered.
-        kept = (USERS.c.id == row["id"]) & (USERS.c.password_hash == row["password_hash"]) & USERS.c.active
-        if connection.execute(USERS.update().where(kept).values(**changed)).rowcount != 1:
-            return None
-    return person_of(row)
-
-
-def _count_try(engine: Engine, login: str) -> RowMapping | None:
-    """The account to compare to, this try counted; None where it is unknown, disabled or locked."""
-    if not _LOGIN.fullmatch(login):
-        return None
-    with engine.begin() as connection:
-        found = select(USERS).where(USERS.c.login == login, USERS.c.active).with_for_update()
-        row = connection.execute(found).mappings().first()
-        if row is None or _locked(row):
-            return None
-        failures = 1 if row["locked_until"] is not None else row["failures"] + 1
-        until = now() + _LOCK if failures >= _FAILURES else None
-        connection.execute(USERS.update().where(USERS.c.id == row["id"]).values(failures=failures, locked_until=until))
-    return row
-
-
-def change_password(engine: Engine, person_id: str, password: str) -> None:
-    """Give a person a new password; every session and lock ends, keys stay.
+def change_password(engine: Engine, person_id: str, password: str, keyring: Keyring = PLAIN, by: Person | None = None) -> None:
+    """Give a person a new password; every session ends, failures are forgotten, keys stay. `by`: as `create_user`.
 
     Raises:
-        AccountError: there is no such person.
+        AccountError: there is no such person, or they come in through the identity provider.
         WeakPasswordError: the password is too easy to guess.
     """
     person = find_person(engine, person_id)
     if person is None:
         raise AccountError("Ce compte n'existe pas.")
     passwords.check_password(password, person.login)
-    values = {"password_hash": passwords.hash_password(password), "failures": 0, "locked_until": None}
+    hashed = passwords.hash_password(password)
     with engine.begin() as connection:
-        connection.execute(USERS.update().where(USERS.c.id == person_id).values(**values))
+        if connection.execute(select(IDENTITIES.c.user_id).where(IDENTITIES.c.user_id == person_id)).first():
+            raise AccountError(
+                f"{person.name} se connecte par le fournisseur d'identité, sans mot de passe (« vigie people unlink » le délie)."
+            )
+        _update(connection, person_id, {"password_hash": hashed})
         connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == person_id))
+        forget_failures(connection, person.login, keyring)
+        record(connection, by, "account.password", f"account:{person_id}")
 
 
-def change_role(engine: Engine, person_id: str, role: Role) -> None:
-    """Give a person another role, at once.
+def change_role(engine: Engine, person_id: str, role: Role, by: Person | None = None) -> None:
+    """Give a person another role, at once. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person, or nobody would be left to administer.
@@ -220,10 +220,11 @@ def change_role(engine: Engine, person_id: str, role: Role) -> None:
         _lock_people(connection)
         _update(connection, person_id, {"role": as_role(role)})
         _check_administered(connection)
+        record(connection, by, "account.role", f"account:{person_id}", {"role": role})
 
 
-def disable(engine: Engine, person_id: str) -> None:
-    """Close an account: its sessions and keys die with it, what the person wrote stays.
+def disable(engine: Engine, person_id: str, by: Person | None = None) -> None:
+    """Close an account: its sessions and keys die with it, what the person wrote stays. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person, or nobody would be left to administer.
@@ -234,23 +235,26 @@ def disable(engine: Engine, person_id: str) -> None:
         _check_administered(connection)
         connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == person_id))
         live = (API_KEYS.c.user_id == person_id) & API_KEYS.c.revoked_at.is_(None)
-        connection.execute(API_KEYS.update().where(live).values(revoked_at=now()))
+        ended = connection.execute(API_KEYS.update().where(live).values(revoked_at=now())).rowcount
+        record(connection, by, "account.disable", f"account:{person_id}", {"keys": ended})
 
 
 def set_masks(engine: Engine, person: Person, *, masks: bool) -> None:
     """Hide personal data on the pages that a person opens, or show it; it holds on every device until it is changed."""
     with engine.begin() as connection:
         _update(connection, person.id, {"masks": masks})
+        record(connection, person, "masking.on" if masks else "masking.off", f"account:{person.id}")
 
 
-def enable(engine: Engine, person_id: str) -> None:
-    """Open again an account that was disabled, with the password that it had; its keys stay revoked.
+def enable(engine: Engine, person_id: str, by: Person | None = None) -> None:
+    """Open again an account that was disabled, with the password that it had; its keys stay revoked. `by`: as `create_user`.
 
     Raises:
         AccountError: there is no such person.
     """
     with engine.begin() as connection:
-        _update(connection, person_id, {"active": True, "failures": 0, "locked_until": None})
+        _update(connection, person_id, {"active": True})
+        record(connection, by, "account.enable", f"account:{person_id}")
 
 
 def _lock_people(connection: Connection) -> None:

@@ -63,7 +63,7 @@ def overview_figures(found: Overview) -> list[Figure]:
         Figure(
             "semaines",
             "Textes reçus et lectures faites, par semaine",
-            "La semaine commence le lundi (temps universel) ; la dernière est en cours.",
+            "La semaine commence le lundi (heure de Paris) ; la dernière est en cours.",
             figures.columns("semaines", "Textes reçus et lectures faites, par semaine", weeks, counted),
             ("lundi", *counted),
             [(week.monday.isoformat(), week.received, week.decided) for week in found.weeks],

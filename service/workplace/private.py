@@ -1,24 +1,15 @@
 """Personal data in what is shown: told apart so that it can be masked on the screen, by as many signs as it has."""
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 from model.records import Prediction
-from service.workplace.identifiers import identifiers
+from service.privacy.personal import PRIVATE, find_personal
 
-#: Kinds of entities that say who somebody is or how to reach them.
-PRIVATE: Final = frozenset({"person", "phone", "email", "url", "handle", "address", "siret", "rpps", "adeli"})
+__all__ = ["MASK", "PRIVATE", "Piece", "Shown", "hidden", "private_spans", "private_words", "reached", "shown"]
+
 MASK: Final = "■"
-#: E-mail addresses, pages' addresses, accounts, telephone numbers: told by their form alone.
-_REACHED: Final = re.compile(
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|\b(?:https?://|www\.)\S+"
-    r"|(?<!\w)@\w[\w.]{2,}"
-    r"|(?<!\d)(?:\+\d{1,3}[ .-]?|0)\d(?:[ .-]?\d\d){4}(?!\d)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +31,13 @@ class Piece:
 
 
 def private_spans(text: str, prediction: Prediction | None) -> list[tuple[int, int]]:
-    """Where personal data is in a text, sorted: what the model found, and how to reach people, found without it."""
-    entities = prediction.entities if prediction is not None else ()
-    return sorted({*reached(text), *((entity.start, entity.end) for entity in entities if entity.kind in PRIVATE)})
+    """Where personal data is in a text, sorted, none over another (`service.privacy.personal`)."""
+    return [(one.start, one.end) for one in find_personal(text, prediction)]
 
 
-@lru_cache(maxsize=256)
 def reached(text: str) -> tuple[tuple[int, int], ...]:
-    """Where a text, or what somebody wrote, says how to reach people, or holds a number that is one person's."""
-    found = [found.span() for found in _REACHED.finditer(text)]
-    return (*found, *((start, end) for _, start, end in identifiers(text)))
+    """Where a text that no model read, or what somebody wrote, holds personal data, names included."""
+    return tuple((one.start, one.end) for one in find_personal(text))
 
 
 def shown(text: str, prediction: Prediction | None, start: int, end: int, *, masked: bool = False) -> tuple[Shown, ...]:

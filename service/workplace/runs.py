@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from service.settings import Settings
+from service.settings import SECRETS, Settings
 
 _FOLDER: Final = ".trainings"
 _LOCK: Final = "lock"
@@ -75,7 +75,7 @@ def start(settings: Settings, training_id: str, lock: int) -> None:
     if process.stdin is not None:
         # Not among the arguments, where anyone on the machine could read the address of the database.
         with suppress(BrokenPipeError), process.stdin as told:
-            told.write(settings.model_dump_json(exclude={"admin_password"}).encode())
+            told.write(settings.model_dump_json(exclude=set(SECRETS)).encode())
     # So that its end is noticed by the system while this server lives.
     threading.Thread(target=process.wait, daemon=True).start()
 

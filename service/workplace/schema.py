@@ -52,11 +52,9 @@ USERS: Final = Table(
     Column("login", String(_NAME), nullable=False, unique=True),
     Column("name", String(_NAME), nullable=False),
     Column("role", String(20), nullable=False),
-    Column("password_hash", String(300), nullable=False),
+    Column("password_hash", String(300), nullable=False),  # empty: comes in through the identity provider alone
     Column("active", Boolean, nullable=False),
-    Column("failures", Integer, nullable=False),
     Column("masks", Boolean, nullable=False, server_default="0"),  # personal data, on every page they open
-    _instant("locked_until", optional=True),
     _instant("created_at"),
 )
 
@@ -64,8 +62,12 @@ SESSIONS: Final = Table(
     "sessions",
     METADATA,
     Column("token_hash", String(64), primary_key=True),
+    Column("id", String(_ID), nullable=False, unique=True),  # what its owner names it by
     _of("user_id", "users.id"),
     Column("csrf", String(64), nullable=False),
+    Column("device", String(_NAME), nullable=False),  # « Firefox sous Linux »
+    Column("address", String(64), nullable=False),
+    Column("way", String(20), nullable=False),  # password, provider, first (the first account's link)
     _instant("created_at"),
     _instant("seen_at"),
     _instant("expires_at"),

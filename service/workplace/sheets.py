@@ -1,20 +1,12 @@
 """Workbooks read row by row: which of their sheets hold texts, and the rows of those."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
-from zipfile import BadZipFile, ZipFile
-
-import openpyxl
+from typing import Any
 
 from model.errors import BatchError
-from service.batch.rows import DAMAGE
-
-#: What a workbook may be when unpacked: honest ones grow some ten times.
-_GROWTH: Final = 100
-_SMALL: Final = 100_000_000
+from service.batch.workbooks import MOST_LINES
+from service.workplace.headers import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +24,6 @@ class Row:
     sheet: str
     line: int
     values: Mapping[str, Any]
-
-
-@contextmanager
-def opened_workbook(path: Path, most: int) -> Iterator[Any]:
-    """A workbook of at most so many bytes unpacked, opened to be read row by row.
-
-    Raises:
-        BatchError: it is no workbook, or costs more than it may.
-    """
-    try:
-        with ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-    except BadZipFile as error:
-        raise BatchError("Ce n'est pas un classeur .xlsx lisible.") from error
-    if unpacked > most or (unpacked > _SMALL and unpacked > _GROWTH * path.stat().st_size):
-        raise BatchError(f"Ce classeur occuperait {unpacked} octets une fois décompressé : il n'a pas été ouvert.")
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (KeyError, *DAMAGE) as error:
-        raise BatchError("Ce n'est pas un classeur .xlsx lisible.") from error
-    try:
-        yield book
-    finally:
-        book.close()
 
 
 def sheets_of(book: Any) -> Sheets:
@@ -83,6 +51,8 @@ def rows_of(book: Any) -> Iterator[Row]:
             continue
         header = _header(sheet)
         for line, cells in enumerate(sheet.iter_rows(values_only=True, min_row=2), start=2):
+            if line > MOST_LINES:
+                raise BatchError(f"Feuille « {sheet.title} » : plus de {MOST_LINES} lignes : aucun classeur n'en a autant.")
             if any(cell is not None for cell in cells):
                 values = {name: cell for name, cell in zip(header, cells, strict=False) if name and cell is not None}
                 yield Row(sheet.title, line, values)
@@ -90,4 +60,4 @@ def rows_of(book: Any) -> Iterator[Row]:
 
 def _header(sheet: Any) -> Sequence[str]:
     first = next(sheet.iter_rows(values_only=True, max_row=1), ())
-    return [str(name).strip() if name is not None else "" for name in first]
+    return named([str(name).strip() if name is not None else "" for name in first])

@@ -3,9 +3,7 @@
 What a file may cost is bounded: a line, a workbook, a table and what gzip unpacks have limits, and stay out of memory.
 """
 
-import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,17 +11,21 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from model.errors import BatchError
+from service.batch.apart import read_apart
+from service.batch.files import DAMAGE, LONGEST, Line, detect_encoding, lines_of, opened
+from service.batch.quoted import csv_records, first_fields
 from service.batch.records import UnreadableError, format_of
-from service.batch.rows import DAMAGE, PARQUET_ROWS, detect_encoding, opened
-from service.workplace.sheets import Sheets, opened_workbook, rows_of, sheets_of
+from service.batch.rows import PARQUET_ROWS, opened_table
+from service.batch.strict import loads, no_number
+from service.batch.workbooks import opened_workbook, unpacked_size
+from service.workplace.headers import named
+from service.workplace.sheets import Sheets, rows_of, sheets_of
 
-#: Characters of a line of CSV or JSONL, and of a whole JSON document.
-_LONGEST_LINE: Final = 4_000_000
+#: Bytes of a whole JSON document.
 _LONGEST_JSON: Final = 64_000_000
+#: Bytes of a document, or of a workbook once unpacked, that is read here: whatever it holds, it cannot take much memory.
+_SMALL: Final = 10_000_000
 _SAMPLE: Final = 200_000
 _PIECE: Final = 1 << 20
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -76,15 +78,31 @@ def read_records(path: Path, limits: Limits) -> Iterator[Record]:
     """
     reader = _READERS[kind_of(path)]
     number = 0
+    records = read_apart(reader, path, limits, weight=weight_of) if _costly(path) else reader(path, limits)
     try:
-        for record in reader(path, limits):
+        for record in records:
             number = record.number
             if number > limits.rows:
                 raise UnreadableError(f"Plus de {limits.rows} lignes : la suite n'a pas été lue. Coupez le fichier.", number - 1)
             yield record
+    except MemoryError:
+        raise
     except DAMAGE as error:
         place = f"lecture impossible après la ligne {number}" if number else "fichier illisible ou d'un autre format"
         raise UnreadableError(f"{place} ({type(error).__name__}).".capitalize(), number) from error
+
+
+def _costly(path: Path) -> bool:
+    """Whether a file is read in a process of its own, for it may tell its library to take any amount of memory."""
+    kind = kind_of(path)
+    if kind == "xlsx":
+        return unpacked_size(path) > _SMALL
+    return kind == "parquet" or (kind == "json" and path.stat().st_size > _SMALL)
+
+
+def weight_of(record: Record) -> int:
+    """About how many characters a record holds."""
+    return sum(len(value) if isinstance(value, str) else 1 for value in record.values.values())
 
 
 def columns_of(path: Path, limits: Limits) -> list[str]:
@@ -99,7 +117,7 @@ def columns_of(path: Path, limits: Limits) -> list[str]:
     return list(names)
 
 
-def _lines(path: Path, limits: Limits, newline: str) -> Iterator[str]:
+def _lines(path: Path, limits: Limits, newline: str) -> Iterator[Line]:
     """The lines of a text file with their ends; broken bytes become lone surrogates."""
     if path.suffix.lower() == ".gz":
         about = path.stat()
@@ -107,11 +125,7 @@ def _lines(path: Path, limits: Limits, newline: str) -> Iterator[str]:
     encoding = detect_encoding(path)
     with opened(path) as (_, content):
         bounded = io.BufferedReader(_Bounded(content, limits.size))
-        lines = io.TextIOWrapper(bounded, encoding=encoding, errors="surrogateescape", newline=newline)
-        while line := lines.readline(_LONGEST_LINE):
-            if len(line) == _LONGEST_LINE:
-                raise BatchError(f"Une ligne du fichier dépasse {_LONGEST_LINE} caractères : la suite n'a pas été lue.")
-            yield line
+        yield from lines_of(io.TextIOWrapper(bounded, encoding=encoding, errors="surrogateescape", newline=newline))
 
 
 @lru_cache(maxsize=16)
@@ -148,36 +162,41 @@ class _Bounded(io.RawIOBase):
 
 
 def _csv(path: Path, limits: Limits) -> Iterator[Record]:
-    reader = csv.reader(_lines(path, limits, ""), delimiter=_delimiter(path, limits))
-    header = [name.strip() for name in next(reader, [])]
-    number = 0
-    for fields in reader:
-        if not fields:
-            continue
-        number += 1
-        place = f"ligne {reader.line_num} du fichier"
-        values = {name: value for name, value in zip(header, fields, strict=False) if name}
-        problem = None if len(fields) == len(header) else f"{len(fields)} champ(s) au lieu de {len(header)}"
-        yield Record(number, place, values, problem)
+    records = csv_records(_lines(path, limits, ""), _delimiter(path, limits))
+    first = next(records, None)
+    if first is not None and first.problem:
+        raise BatchError(f"Ligne 1, celle des titres : {first.problem}.")
+    header = named([name.strip() for name in (first.fields if first else ())])
+    for number, record in enumerate(records, start=1):
+        values = {name: value for name, value in zip(header, record.fields, strict=False) if name}
+        problem = None if len(record.fields) == len(header) else f"{len(record.fields)} champ(s) au lieu de {len(header)}"
+        yield Record(number, f"ligne {record.line} du fichier", values, record.problem or problem)
 
 
 def _delimiter(path: Path, limits: Limits) -> str:
     """What parts the columns: what parts the first line most often; a comma where nothing does."""
-    sample = "".join(islice(_lines(path, limits, ""), 20))[:_SAMPLE]
-    return max(_DELIMITERS, key=lambda mark: len(next(csv.reader(io.StringIO(sample, newline=""), delimiter=mark), [])))
+    sample = "".join(line.text[:_SAMPLE] for line in islice(_lines(path, limits, ""), 20))[:_SAMPLE]
+    return max(_DELIMITERS, key=lambda mark: len(first_fields(sample, mark)))
 
 
 def _jsonl(path: Path, limits: Limits) -> Iterator[Record]:
     number = 0
     for line_number, line in enumerate(_lines(path, limits, "\n"), start=1):
-        if not line.strip():
+        if not line.text.strip():
             continue
         number += 1
         place = f"ligne {line_number} du fichier"
+        if not line.whole:
+            yield Record(number, place, {}, f"plus de {LONGEST} caractères")
+            continue
         try:
-            yield _object(number, place, json.loads(line))
-        except (ValueError, RecursionError):
-            yield Record(number, place, {}, "JSON illisible")
+            yield _object(number, place, loads(line.text))
+        except (ValueError, RecursionError) as error:
+            yield Record(number, place, {}, f"JSON illisible ({_said(error)})")
+
+
+def _said(error: Exception) -> str:
+    return "imbrication trop profonde" if isinstance(error, RecursionError) else str(error)[:200]
 
 
 def _json(path: Path, _: Limits) -> Iterator[Record]:
@@ -186,9 +205,9 @@ def _json(path: Path, _: Limits) -> Iterator[Record]:
             f"Un document JSON de plus de {_LONGEST_JSON} octets : envoyez plutôt une ligne JSON par texte (.jsonl)."
         )
     try:
-        data = json.loads(path.read_bytes())
+        data = loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise BatchError("JSON illisible : une liste d'objets est attendue.") from error
+        raise BatchError(f"JSON illisible ({_said(error)}) : une liste d'objets est attendue.") from error
     if isinstance(data, dict):
         data = data["items"] if isinstance(data.get("items"), list) else [data]
     if not isinstance(data, list):
@@ -200,28 +219,31 @@ def _json(path: Path, _: Limits) -> Iterator[Record]:
 def _object(number: int, place: str, value: Any) -> Record:
     if not isinstance(value, dict):
         return Record(number, place, {}, "un objet JSON est attendu")
-    return Record(number, place, value)
+    wrong = next((name for name, one in value.items() if no_number(one)), None)
+    problem = None if wrong is None else f"champ « {wrong[:40]} » : NaN, ou un nombre infini, n'est pas du JSON"
+    return Record(number, place, value, problem)
 
 
 def _txt(path: Path, limits: Limits) -> Iterator[Record]:
     """Blocks parted by lines that hold `---` alone; the line breaks around a block are not part of it."""
     number, size, block = 0, 0, list[str]()
     for line in _lines(path, limits, ""):
-        if line.strip() == _BLOCK:
+        if line.text.strip() == _BLOCK:
             number += 1
-            yield from _of_block(number, block)
+            yield from _of_block(number, size, block)
             size, block = 0, []
         else:
-            block.append(line)
-            size += len(line)
-            if size > _LONGEST_LINE:
-                raise BatchError(f"Un texte dépasse {_LONGEST_LINE} caractères : la suite n'a pas été lue.")
-    yield from _of_block(number + 1, block)
+            size += len(line.text) if line.whole else LONGEST + 1
+            if size <= LONGEST:
+                block.append(line.text)
+    yield from _of_block(number + 1, size, block)
 
 
-def _of_block(number: int, block: Sequence[str]) -> Iterator[Record]:
+def _of_block(number: int, size: int, block: Sequence[str]) -> Iterator[Record]:
     content = "".join(block).strip("\r\n")
-    if content.strip():
+    if size > LONGEST:
+        yield Record(number, f"texte {number}", {}, f"plus de {LONGEST} caractères")
+    elif content.strip():
         yield Record(number, f"texte {number}", {TEXT: content})
 
 
@@ -244,20 +266,21 @@ def which_sheets(path: Path, limits: Limits) -> Sheets:
 
 
 def _parquet(path: Path, limits: Limits) -> Iterator[Record]:
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise BatchError("Ce n'est pas un fichier Parquet lisible.") from error
-    with file:
+    number = 0
+    with opened_table(path) as file:
+        named(file.schema_arrow.names)
         groups = range(file.metadata.num_row_groups)
         unpacked = sum(file.metadata.row_group(group).total_byte_size for group in groups)
         if unpacked > limits.size:
             raise BatchError(f"Cette table occuperait {unpacked} octets une fois décompressée : elle n'a pas été ouverte.")
-        number = 0
         for batch in file.iter_batches(batch_size=PARQUET_ROWS):
             for values in batch.to_pylist():
                 number += 1
-                yield Record(number, f"ligne {number} de la table", values)
+                long = next((name for name, value in values.items() if isinstance(value, str) and len(value) > LONGEST), None)
+                problem = None if long is None else f"colonne « {long} » : plus de {LONGEST} caractères"
+                yield Record(number, f"ligne {number} de la table", {} if long else values, problem)
+        if number != file.metadata.num_rows:
+            raise BatchError(f"La table annonce {file.metadata.num_rows} lignes et en contient {number}.")
 
 
 _READERS: Final[Mapping[str, Callable[[Path, Limits], Iterator[Record]]]] = {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -13,10 +14,13 @@ from sqlalchemy import Connection, Engine, RowMapping, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from model.errors import BatchError, VigieError
+from service.database import sha256_text
+from service.privacy.pseudonyms import Pseudonyms, key_of, pseudonymise
 from service.settings import Settings
 from service.state import State
+from service.workplace.audit import by_service, record
 from service.workplace.background import keep_running
-from service.workplace.exports import FORMATS, everything, pieces_of, write
+from service.workplace.exports import FORMATS, Change, as_it_is, everything, pieces_of, write
 from service.workplace.filters import Filter, conditions
 from service.workplace.items import new_id
 from service.workplace.leases import file_lease
@@ -39,7 +43,8 @@ KEPT_FOR: Final = timedelta(hours=24)
 _FOLDER: Final = "exports"
 _PAUSE: Final = 1.0
 #: What an export's address may hold beside filters.
-_BESIDE: Final = ("format", "tout")
+_BESIDE: Final = ("format", "tout", "pseudonymise")
+_PSEUDONYMISED: Final = "&pseudonymise=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +95,32 @@ def exact_filter(query: str) -> Filter:
     return wanted
 
 
-def open_takeout(engine: Engine, person: Person | None, kind: str, wanted: Filter, state: str) -> str:
+def pseudonymising(engine: Engine, settings: Settings) -> Change:
+    """What makes the rows of an export pseudonymised, under the operator's key."""
+    return partial(pseudonymise, pseudonyms=Pseudonyms(key_of(engine, settings)))
+
+
+def open_takeout(
+    engine: Engine, person: Person | None, kind: str, wanted: Filter, state: str, *, pseudonymised: bool = False
+) -> str:
     """Record an export that begins (`running`), or is to be written to a file (`waiting`); returns its identifier."""
     id = new_id()
-    values = {"id": id, "user_id": person.id if person else None, "kind": kind, "filter": wanted.query()}
+    asked = wanted.query() + (_PSEUDONYMISED if pseudonymised else "")
+    values = {"id": id, "user_id": person.id if person else None, "kind": kind, "filter": asked}
     with engine.begin() as connection:
         connection.execute(EXPORTS.insert().values(**values, state=state, texts=0, asked_at=now()))
+        # What was searched for may be somebody's name: the table of exports holds it, the log its hash.
+        about = {"format": kind, "filter_sha256": sha256_text(wanted.query()), "pseudonymised": pseudonymised}
+        record(connection, person, "export.ask", f"export:{id}", about)
     return id
 
 
 def close_takeout(engine: Engine, id: str, state: str, texts: int, message: str | None = None) -> None:
     """Record how an export ended, and how many texts went out."""
-    _update(engine, id, {"state": state, "texts": texts, "message": message, "finished_at": now()})
+    values = {"state": state, "texts": texts, "message": message, "finished_at": now()}
+    with engine.begin() as connection, by_service():
+        connection.execute(update(EXPORTS).where(EXPORTS.c.id == id).values(**values))
+        record(connection, None, "export.end", f"export:{id}", {"state": state, "texts": texts})
 
 
 def _update(engine: Engine, id: str, values: dict[str, Any]) -> None:
@@ -109,20 +128,24 @@ def _update(engine: Engine, id: str, values: dict[str, Any]) -> None:
         connection.execute(update(EXPORTS).where(EXPORTS.c.id == id).values(**values))
 
 
-def streamed(engine: Engine, person: Person, kind: str, wanted: Filter) -> Generator[bytes, None, None]:
+def streamed(
+    engine: Engine, person: Person, kind: str, wanted: Filter, change: Change | None = None
+) -> Generator[bytes, None, None]:
     """The texts of a filter as `csv` or `jsonl`, piece by piece; recorded with how many went out, to the end or not.
+
+    `change`: `pseudonymising`, where pseudonyms are asked for.
 
     Raises:
         BatchError: another format.
     """
-    id = open_takeout(engine, person, kind, wanted, "running")
+    id = open_takeout(engine, person, kind, wanted, "running", pseudonymised=change is not None)
     texts = 0
 
     def counted() -> Iterator[dict[str, Any]]:
         nonlocal texts
         for row in everything(engine, conditions(wanted, person, engine.dialect)):
             texts += 1
-            yield row
+            yield change(row) if change else row
 
     ended = False
     try:
@@ -179,7 +202,7 @@ def run_waiting(engine: Engine, settings: Settings, stopping: Callable[[], bool]
     return sum(_run(engine, settings, id, stopping) for id in ids if not stopping())
 
 
-def ask(engine: Engine, person: Person, kind: str, wanted: Filter) -> str:
+def ask(engine: Engine, person: Person, kind: str, wanted: Filter, *, pseudonymised: bool = False) -> str:
     """Have the texts of a filter written to a file, in the background; returns the export's identifier.
 
     Raises:
@@ -187,7 +210,7 @@ def ask(engine: Engine, person: Person, kind: str, wanted: Filter) -> str:
     """
     if kind not in FORMATS:
         raise VigieError(f"Format « {kind} » : un de ceux-ci est attendu : {', '.join(FORMATS)}.")
-    id = open_takeout(engine, person, kind, wanted, "waiting")
+    id = open_takeout(engine, person, kind, wanted, "waiting", pseudonymised=pseudonymised)
     _update(engine, id, {"file": f"{id}.{kind}"})
     return id
 
@@ -206,7 +229,7 @@ def _run(engine: Engine, settings: Settings, id: str, stopping: Callable[[], boo
             return False
         temporary = folder / f"{row['file']}.tmp"
         try:
-            texts = _write(engine, row, temporary, stopping)
+            texts = _write(engine, settings, row, temporary, stopping)
             temporary.replace(folder / row["file"])
             close_takeout(engine, id, "done", texts)
         except _StopError:
@@ -225,7 +248,7 @@ def _run(engine: Engine, settings: Settings, id: str, stopping: Callable[[], boo
     return True
 
 
-def _write(engine: Engine, row: RowMapping, path: Path, stopping: Callable[[], bool]) -> int:
+def _write(engine: Engine, settings: Settings, row: RowMapping, path: Path, stopping: Callable[[], bool]) -> int:
     """Write one export; returns how many texts it holds."""
     person = find_person(engine, row["user_id"])
     if person is None or not person.may("administrator"):
@@ -240,7 +263,8 @@ def _write(engine: Engine, row: RowMapping, path: Path, stopping: Callable[[], b
         _update(engine, row["id"], {"state": "running", "texts": texts})
 
     path.touch(mode=0o600)
-    write(engine, row["kind"], path, conditions(filter_of(row["filter"]), person, engine.dialect), told)
+    change = pseudonymising(engine, settings) if _PSEUDONYMISED in row["filter"] else as_it_is
+    write(engine, row["kind"], path, conditions(filter_of(row["filter"]), person, engine.dialect), told, change)
     return written
 
 

@@ -11,6 +11,7 @@ from model.decide import OperatingPoint
 from model.labels import CHANNELS, INDICATOR_IDS, INDICATOR_NAMES, INDICATORS, LEVELS, STANCES, TARGETS, Label
 from model.records import Prediction
 from service.titles import BESIDE, NOT_ADMITTED, beside_of, title_of
+from service.workplace.audit import record
 from service.workplace.claims import Claim, claim_of
 from service.workplace.comments import Comment, comments_of
 from service.workplace.decided import REASON_NAMES, REASONS, Decided, Mark, decisions_of
@@ -184,14 +185,14 @@ def _near(connection: Connection, item_id: str, person: Person) -> tuple[list[Ne
 
 
 def note_opened(engine: Engine, whole: Whole, person: Person) -> None:
-    """Keep that a person opened a text's page, and so knows its near-duplicates too; nothing is written the second time."""
+    """Record that a person opened a text's page; the first time, keep that they know it, and its near-duplicates too."""
     ways: tuple[tuple[How, list[str]], ...] = (("page", [whole.item.id]), ("near", [one.item_id for one in whole.near]))
     with engine.connect() as connection:
         fresh = [(how, unseen_of(connection, ids, person)) for how, ids in ways]
-    if any(ids for _, ids in fresh):
-        with engine.begin() as connection:
-            for how, ids in fresh:
-                note_seen(connection, ids, person, how)
+    with engine.begin() as connection:
+        for how, ids in fresh:
+            note_seen(connection, ids, person, how)
+        record(connection, person, "text.view", f"text:{whole.item.id}", {"masked": person.masks})
 
 
 def _reads(connection: Connection, item_id: str) -> list[Read]:

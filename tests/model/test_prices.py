@@ -97,6 +97,18 @@ def test_instalments_give_their_count_and_total(count: int, each: int, form: str
     assert (found["amount"], found["instalments"], found["total"]) == (each, count, count * each)
 
 
+@given(
+    units=st.integers(min_value=2, max_value=24),
+    each=st.integers(min_value=10, max_value=150),
+    form=st.sampled_from(
+        ["{} séances : {} €", "Carte de {} cours de yoga, {} €", "forfait {} soins à {} euros", "({} massages = {}€)"]
+    ),
+)
+def test_an_amount_for_several_sessions_says_how_many(units: int, each: int, form: str) -> None:
+    (value,) = values(form.format(units, units * each))
+    assert (value["amount"], value["per"], value["units"]) == (units * each, "programme", units)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -108,7 +120,28 @@ def test_instalments_give_their_count_and_total(count: int, each: int, form: str
         ("programme complet à 1 997 €", {"amount": 1997, "per": "programme"}),
         ("Formation certifiante, 2 400 euros", {"amount": 2400, "per": "training"}),
         ("19,99€/mois", {"amount": 19.99, "per": "month"}),
-        ("10 séances 500 €", {"amount": 500}),
+        ("10 séances 500 €", {"amount": 500, "per": "programme", "units": 10}),
+        ("Suivi complet (5 séances : 350 €)", {"amount": 350, "per": "programme", "units": 5}),
+        ("Cure de trois soins énergétiques à 210 €", {"amount": 210, "per": "programme", "units": 3}),
+        ("carte de 10 cours de yoga 110 €", {"amount": 110, "per": "programme", "units": 10}),
+        ("1 séance : 60 €", {"amount": 60, "per": "session"}),
+        ("70 € les 3 séances", {"amount": 70}),
+        ("150 euros HT/mois pendant un an", {"amount": 150, "per": "month", "instalments": 12, "total": 1800}),
+        ("39 euros mensuels", {"amount": 39, "per": "month"}),
+        ("Tarif dégressif : 60 / 50 / 40 €", {"amount": 40, "to": 60}),
+        ("entre deux cents et trois cents euros par mois", {"amount": 200, "to": 300, "per": "month"}),
+        ("entre 60 et 80 € la séance", {"amount": 60, "to": 80, "per": "session"}),
+        ("Huile de massage, 9 € la tisane", {"amount": 9}),
+        ("12,50 € l'huile", {"amount": 12.5}),
+        ("80 euros l'heure et demie", {"amount": 80}),
+        ("45e la séance", {"amount": 45, "per": "session"}),
+        ("997 € au lieu", {"amount": 997}),
+        ("au lieu de 997 €", {"amount": 997, "instead": True}),
+        ("prix barré : 120 €", {"amount": 120, "instead": True}),
+        ("Consultation 80.-", {"amount": 80, "currency": "CHF", "per": "session"}),
+        ("Le soin : 70 frs", {"amount": 70, "currency": "CHF", "per": "session"}),
+        ("120 $ CAN la séance", {"amount": 120, "currency": "CAD", "per": "session"}),
+        ("15 000 FCFA la consultation", {"amount": 15000, "currency": "XOF", "per": "session"}),
         ("45 euros 50 la séance", {"amount": 45.5, "per": "session"}),
         ("45 euros et 50 centimes", {"amount": 45.5}),
         ("45 € 60 min", {"amount": 45}),
@@ -122,7 +155,20 @@ def test_what_a_price_pays_is_told(text: str, expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ce n'est pas gratuit", "45 minutes", "Depuis 2026", "dix vingt euros", "deux fois par mois", "un jour"]
+    "text",
+    [
+        "ce n'est pas gratuit",
+        "45 minutes",
+        "Depuis 2026",
+        "dix vingt euros",
+        "deux fois par mois",
+        "un jour",
+        "le 75e arrondissement",
+        "au 20e siècle, la séance",
+        "pour la 45e séance",
+        "chapitre 12.-suite",
+        "un chiffre d'affaires de 80. La suite",
+    ],
 )
 def test_these_are_no_prices(text: str) -> None:
     assert values(text) == []

@@ -1,4 +1,8 @@
-"""An artefact comes back as it was saved; one that was touched is refused before anything in it is unpickled."""
+"""An artefact comes back as it was saved; one that was touched is refused before anything in it is unpickled.
+
+Every damage of the table is signed anew, as if the operator had vouched for it: what refuses it is what comes after the
+signature. What the signature itself refuses is in `test_signed_artefacts`.
+"""
 
 import json
 import os
@@ -10,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from model.classifier import MIXED_HEADS, WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, WindowHeads, mixing_inputs
 from model.decide import OperatingPoint
@@ -17,10 +22,13 @@ from model.document import read_document
 from model.errors import ArtefactError
 from model.features import PassageFeatures, View, view
 from model.labels import INDICATOR_IDS, OPERATING_POINTS, TARGET_IDS
+from model.signing import Named, SigningKey, Trust
 from model.store import (
     CLASSIFIER,
     FORMAT,
     MANIFEST,
+    SIGNATURE,
+    Artefact,
     current_name,
     library_versions,
     list_artefacts,
@@ -47,10 +55,17 @@ TEXTS = [
     "Réunion publique sur la vaccination ce jeudi.",
 ]
 NAME = "2026.1.0+essai001"
+KEY = SigningKey(Ed25519PrivateKey.generate())
+TRUST = Trust(Path("cles.txt"), (Named("trusted", KEY.public, "essai"),))
 POINTS = {
     name: OperatingPoint(dict.fromkeys(INDICATOR_IDS, cut), cut, dict.fromkeys(TARGET_IDS, 0.5))
     for name, cut in zip(OPERATING_POINTS, (0.25, 0.5, 0.75), strict=True)
 }
+
+
+def load(root: Path, name: str | None = None) -> Artefact:
+    """The artefact, by the only key that these tests trust."""
+    return load_artefact(root, name, TRUST)
 
 
 class Trap:
@@ -90,7 +105,7 @@ def saved(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> P
     """A root with one artefact, for reading only."""
     root = tmp_path_factory.mktemp("saved")
     files = {"card.md": "# Carte é\n".encode(), "metrics.json": b'{"test": {"f1": 0.5}}', "plots/a.png": b"\x89PNG"}
-    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9, "seed": 7}, files)
+    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9, "seed": 7}, files, KEY)
     set_current(root, NAME)
     return root
 
@@ -102,11 +117,16 @@ def root(saved: Path, tmp_path: Path) -> Path:
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
-    """Edit the manifest of an artefact."""
-    path = folder / MANIFEST
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    """Edit the manifest of an artefact, and sign it anew."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     edit(manifest)
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+    put(folder, json.dumps(manifest).encode())
+
+
+def put(folder: Path, content: bytes) -> None:
+    """Make these bytes the manifest of an artefact, and sign them."""
+    (folder / MANIFEST).write_bytes(content)
+    (folder / SIGNATURE).write_bytes(KEY.sign(content))
 
 
 def plant(folder: Path, marker: Path) -> None:
@@ -116,7 +136,7 @@ def plant(folder: Path, marker: Path) -> None:
 
 
 def test_a_saved_artefact_comes_back_with_the_same_scores(saved: Path, classifier: Classifier) -> None:
-    artefact = load_artefact(saved)
+    artefact = load(saved)
     assert artefact.version == NAME
     assert artefact.points == POINTS
     assert artefact.card() == "# Carte é\n"
@@ -129,7 +149,7 @@ def test_a_saved_artefact_comes_back_with_the_same_scores(saved: Path, classifie
 
 
 def test_the_manifest_says_what_the_artefact_depends_on(saved: Path) -> None:
-    manifest = read_manifest(saved / NAME)
+    manifest = read_manifest(saved / NAME, TRUST)
     assert manifest["format"] == FORMAT
     assert manifest["libraries"] == library_versions()
     assert manifest["tables_sha256"] == tables_hash()
@@ -143,8 +163,8 @@ def test_nothing_but_the_artefact_is_left_by_saving(saved: Path) -> None:
 
 
 def test_saving_again_replaces_the_artefact_as_a_whole(root: Path, classifier: Classifier) -> None:
-    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.4, "rule_precision": 0.9}, {"card.md": b"# Autre\n"})
-    artefact = load_artefact(root)
+    save_artefact(root, NAME, classifier, POINTS, {"base_rate": 0.4, "rule_precision": 0.9}, {"card.md": b"# Autre\n"}, KEY)
+    artefact = load(root)
     assert artefact.card() == "# Autre\n"
     assert artefact.manifest["base_rate"] == 0.4
     assert not (root / NAME / "plots").exists()
@@ -154,7 +174,7 @@ def test_a_trap_that_everything_vouches_for_would_spring(root: Path, tmp_path: P
     """Shows that the marker of the tests below can appear at all."""
     plant(root / NAME, tmp_path / "marker")
     with pytest.raises(ArtefactError, match="classifieur"):
-        load_artefact(root)
+        load(root)
     assert (tmp_path / "marker").exists()
 
 
@@ -174,6 +194,16 @@ def _outside_link(folder: Path) -> None:
     outside = folder.parent / "outside.joblib"
     (folder / CLASSIFIER).rename(outside)
     (folder / CLASSIFIER).symlink_to(outside)
+
+
+def _linked_folder(folder: Path) -> None:
+    (folder / "plots").rename(folder.parent / "plots")
+    (folder / "plots").symlink_to(folder.parent / "plots")
+
+
+def _pipe(folder: Path) -> None:
+    (folder / "card.md").unlink()
+    os.mkfifo(folder / "card.md")
 
 
 def _replaced_by_a_file(folder: Path) -> None:
@@ -198,11 +228,22 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing-card": (lambda folder: (folder / "card.md").unlink(), "manque"),
     "changed-card": (lambda folder: (folder / "card.md").write_text("autre"), "card.md"),
     "changed-plot": (lambda folder: (folder / "plots" / "a.png").write_bytes(b"autre"), "plots/a.png"),
-    "link-to-the-outside": (_outside_link, "manque"),
-    "file-outside-the-folder": (_manifest(_outside_file), "manque"),
-    "absolute-file": (_manifest(lambda m: m["files"].update({"/etc/hostname": "0" * 64})), "manque"),
-    "classifier-not-listed": (_manifest(lambda m: m["files"].pop(CLASSIFIER)), "ne nomme pas"),
-    "files-missing": (_manifest(lambda m: m.pop("files")), "ne nomme pas"),
+    "link-to-the-outside": (_outside_link, "est un lien"),
+    "file-outside-the-folder": (_manifest(_outside_file), "hors du dossier"),
+    "absolute-file": (_manifest(lambda m: m["files"].update({"/etc/hostname": "0" * 64})), "hors du dossier"),
+    "classifier-not-listed": (_manifest(lambda m: m["files"].pop(CLASSIFIER)), "en trop"),
+    "one-more-file": (lambda folder: (folder / "notes.txt").write_text("x"), "notes.txt est en trop"),
+    "one-more-file-in-a-folder": (lambda folder: (folder / "plots" / "b.png").write_text("x"), "plots/b.png est en trop"),
+    "one-more-folder": (lambda folder: (folder / "vide").mkdir(), "vide est en trop"),
+    "link-beside": (lambda folder: (folder / "lien").symlink_to("/etc"), "lien est un lien"),
+    "folder-a-link": (_linked_folder, "plots est un lien"),
+    "pipe": (_pipe, "ordinaire"),
+    "under-the-name-of-another": (_manifest(lambda m: m.update(version="2027.1.0+autre")), "2027.1.0\\+autre"),
+    "no-version": (_manifest(lambda m: m.pop("version")), "None"),
+    "other-weights": (_manifest(lambda m: m.update(weights_sha256="0" * 64)), "fichier de poids"),
+    "newer-library-there": (_manifest(lambda m: m["libraries"].update(numpy="99.1.0")), "plus ancienne ici"),
+    "older-library-there": (_manifest(lambda m: m["libraries"].update(numpy="0.1.0")), "plus récente ici"),
+    "files-missing": (_manifest(lambda m: m.pop("files")), "ne nomme pas ses fichiers"),
     "files-a-list": (_manifest(lambda m: m.update(files=[CLASSIFIER])), "ne nomme pas"),
     "other-format": (_manifest(lambda m: m.update(format="vigie-artefact-0")), "vigie-artefact-0"),
     "no-format": (_manifest(lambda m: m.pop("format")), "format"),
@@ -232,12 +273,15 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "operating-point-missing": (_manifest(lambda m: m["operating_points"].pop("strict")), "seuil"),
     "operating-points-missing": (_manifest(lambda m: m.pop("operating_points")), "seuil"),
     "manifest-missing": (lambda folder: (folder / MANIFEST).unlink(), "introuvable"),
-    "manifest-not-json": (lambda folder: (folder / MANIFEST).write_text("format: vigie"), "JSON"),
-    "manifest-cut": (lambda folder: (folder / MANIFEST).write_text((folder / MANIFEST).read_text()[:200]), "JSON"),
-    "manifest-not-utf-8": (lambda folder: (folder / MANIFEST).write_bytes(b'{"format": "\xff\xfe"}'), "JSON"),
-    "manifest-a-list": (lambda folder: (folder / MANIFEST).write_text("[]"), "format"),
+    "manifest-not-json": (lambda folder: put(folder, b"format: vigie"), "JSON"),
+    "manifest-cut": (lambda folder: put(folder, (folder / MANIFEST).read_bytes()[:200]), "JSON"),
+    "manifest-not-utf-8": (lambda folder: put(folder, b'{"format": "\xff\xfe"}'), "JSON"),
+    "manifest-a-list": (lambda folder: put(folder, b"[]"), "format"),
     "folder-absent": (lambda folder: shutil.rmtree(folder), "Aucun artefact"),
     "folder-a-file": (_replaced_by_a_file, "Aucun artefact"),
+    "manifest-too-deep": (lambda folder: put(folder, b"[" * 100_000), "JSON"),
+    "manifest-too-big": (lambda folder: put(folder, b" " * (5 << 20)), "octets"),
+    "current-elsewhere": (lambda folder: (folder.parent / "current").write_text("../ailleurs\n"), "n'est pas le nom"),
     "no-current": (lambda folder: (folder.parent / "current").unlink(), "Aucun modèle"),
     "current-absent": (lambda folder: (folder.parent / "current").write_text("2020.1.1+ancien\n"), "2020.1.1"),
 }
@@ -253,14 +297,14 @@ def test_a_damaged_artefact_is_refused_before_anything_is_unpickled(
     plant(root / NAME, tmp_path / "marker")
     damage(root / NAME)
     with pytest.raises(ArtefactError, match=message):
-        load_artefact(root)
+        load(root)
     assert not (tmp_path / "marker").exists()
 
 
 def test_an_original_with_one_byte_changed_is_refused_by_name(root: Path) -> None:
     _changed_byte(root / NAME)
     with pytest.raises(ArtefactError, match=f"{CLASSIFIER} a été modifié"):
-        load_artefact(root, NAME)
+        load(root, NAME)
 
 
 def test_a_patch_version_of_a_library_is_accepted(root: Path) -> None:
@@ -269,19 +313,19 @@ def test_a_patch_version_of_a_library_is_accepted(root: Path) -> None:
         manifest["libraries"]["numpy"] = f"{major}.{minor}.999"
 
     change(root / NAME, patched)
-    assert load_artefact(root).version == NAME
+    assert load(root).version == NAME
 
 
 def test_the_artefact_that_serves_is_the_one_that_was_chosen(root: Path, classifier: Classifier) -> None:
     other = "2026.2.0+essai002"
-    save_artefact(root, other, classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9}, {})
+    save_artefact(root, other, classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9}, {}, KEY)
     assert current_name(root) == NAME
     set_current(root, other)
     assert current_name(root) == other
-    assert load_artefact(root).version == other
-    assert load_artefact(root, NAME).version == NAME
+    assert load(root).version == other
+    assert load(root, NAME).version == NAME
     set_current(root, NAME)
-    assert load_artefact(root).version == NAME
+    assert load(root).version == NAME
     assert sorted(path.name for path in root.iterdir()) == sorted([NAME, other, "current"])
 
 
@@ -297,20 +341,20 @@ def test_a_root_without_a_choice_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_artefacts_are_listed_by_version_and_unreadable_ones_with_their_error(root: Path, classifier: Classifier) -> None:
-    save_artefact(root, "2025.9.0+essai000", classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9}, {})
+    save_artefact(root, "2025.9.0+essai000", classifier, POINTS, {"base_rate": 0.3, "rule_precision": 0.9}, {}, KEY)
     (root / "2027.1.0+casse").mkdir()
     (root / "2027.1.0+casse" / MANIFEST).write_text("{")
     (root / "notes").mkdir()
-    found = list_artefacts(root)
+    found = list_artefacts(root, TRUST)
     assert [item["version"] for item in found] == ["2025.9.0+essai000", NAME, "2027.1.0+casse"]
     assert ["error" in item for item in found] == [False, False, True]
 
 
 def test_a_root_that_is_empty_or_absent_lists_nothing(tmp_path: Path) -> None:
-    assert list_artefacts(tmp_path) == []
-    assert list_artefacts(tmp_path / "absent") == []
+    assert list_artefacts(tmp_path, TRUST) == []
+    assert list_artefacts(tmp_path / "absent", TRUST) == []
 
 
 def test_an_artefact_that_was_left_half_written_is_not_listed(root: Path) -> None:
     shutil.copytree(root / NAME, root / f".{NAME}.tmp-999999")
-    assert [item["version"] for item in list_artefacts(root)] == [NAME]
+    assert [item["version"] for item in list_artefacts(root, TRUST)] == [NAME]

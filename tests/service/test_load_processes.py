@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,20 +20,14 @@ import httpx
 import pytest
 
 from model.promotion import history
-from model.store import MANIFEST, current_name, set_current
+from model.store import current_name, set_current
 from tests.service.conftest import free_port
 from tests.service.test_api import HARMLESS, OFFER
 from tests.service.test_batch import ROOT, inside
 from tests.service.test_load import answers, chunk, metric, talking, until
+from tests.signed import renamed
 
 OTHER = "2026.11.1+autre"
-
-
-def copied(root: Path, source: Path, name: str) -> None:
-    """The model of a folder under another name."""
-    shutil.copytree(source, root / name)
-    path = root / name / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"version": name}), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +35,8 @@ def models(artefacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the model that serves, and the same under another name."""
     root = tmp_path_factory.mktemp("artefacts")
     name = current_name(artefacts)
-    copied(root, artefacts / name, name)
-    copied(root, artefacts / name, OTHER)
+    renamed(artefacts / name, root, name)
+    renamed(artefacts / name, root, OTHER)
     set_current(root, name)
     return root
 
@@ -179,7 +172,7 @@ def test_a_model_is_promoted_and_taken_back_under_load(service: Service, models:
 
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one_even_to_new_processes(service: Service, models: Path) -> None:
     first = current_name(models)
-    copied(models, models / first, "abime")
+    renamed(models / first, models, "abime")
     (models / "abime" / "classifier.joblib").write_bytes(b"tronque")
     refused = inside("model", "promote", "abime", artefacts=models)
     assert (refused.returncode, current_name(models)) == (1, first)

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from model.decide import OperatingPoint
 from model.labels import INDICATOR_IDS, INDICATOR_NAMES, OPERATING_POINTS, TARGET_IDS
-from model.store import FORMAT, MANIFEST, set_current
+from model.store import FORMAT, MANIFEST, METRICS, set_current
+from tests.signed import rewritten
 from tests.training.test_corpus import line
 from tests.training.test_measures import prediction
 from training.card import Model, model_card
@@ -22,7 +24,7 @@ from training.firstlook import bounds
 from training.measure import corpus_facts
 from training.passages import annotator_figures
 from training.plots import model_plots
-from training.previous import METRICS, TRAINING, Previous, previous_model
+from training.previous import TRAINING, Previous, previous_model
 from training.slices import slice_figures
 
 SPENT = Spent(100.0, 90.0, 2 << 30, "Processeur d'essai", 2, 8 << 30, "Linux x86_64")
@@ -132,10 +134,12 @@ def test_the_model_before_is_compared_and_other_texts_are_told(
 
 def _artefact(root: Path, name: str, before: str | None = None) -> None:
     (root / name).mkdir()
-    manifest = {"format": FORMAT, "version": name, "corpus_sha256": "abc"}
-    (root / name / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    (root / name / METRICS).write_text('{"test": {}}', encoding="utf-8")
-    (root / name / TRAINING).write_text(json.dumps({"previous": before}), encoding="utf-8")
+    files = {METRICS: b'{"test": {}}', TRAINING: json.dumps({"previous": before}).encode()}
+    for relative, content in files.items():
+        (root / name / relative).write_bytes(content)
+    hashes = {relative: sha256(content).hexdigest() for relative, content in files.items()}
+    (root / name / MANIFEST).write_text("{}", encoding="utf-8")
+    rewritten(root / name, format=FORMAT, version=name, corpus_sha256="abc", files=hashes)
 
 
 def test_the_model_before_is_what_served_and_survives_training_again(tmp_path: Path) -> None:

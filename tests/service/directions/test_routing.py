@@ -85,7 +85,7 @@ def ids(found: Sequence[Recipient]) -> set[str]:
 
 SITUATIONS = st.builds(
     lambda practices, orders, conditions: Situation(
-        practices,
+        practices | {word.removeprefix("practice:") for word in conditions if word.startswith("practice:")},
         "unknown",
         orders,
         conditions | {f"order:{order}" for order in orders} - {""},

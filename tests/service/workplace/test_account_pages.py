@@ -58,7 +58,7 @@ def test_the_menu_follows_the_role(browsed: Place) -> None:
     reading, acting = ["File", "À étiqueter", "Relecture"], ["Campagnes", "Dossiers", "Orientation", "Pratiques"]
     assert shown["analyst"] == [*reading, *acting, "Aperçu", "Observatoire", "Imports"]
     assert set(shown["reviewer"]) - set(shown["analyst"]) == {"Arbitrage", "Modèles"}
-    assert set(shown["administrator"]) - set(shown["reviewer"]) == {"Comptes"}
+    assert set(shown["administrator"]) - set(shown["reviewer"]) == {"Comptes", "Journal"}
 
 
 def test_the_first_account_without_scripts(browsed: Place) -> None:
@@ -105,7 +105,12 @@ def test_an_account_from_its_opening_to_its_end(browsed: Place) -> None:
     expect(page.get_by_role("row", name="collecteur")).to_contain_text("révoquée")
     assert find_key(browsed.engine, key) is None
     boss.goto("/comptes")
-    boss.get_by_role("button", name="Fermer le compte de Nina Petit").click()
+    boss.get_by_role("link", name="Fermer… le compte de Nina Petit").click()
+    expect(boss.get_by_role("heading", level=1)).to_have_text("Fermer le compte de Nina Petit ?")
+    boss.get_by_role("link", name="Ne rien changer").click()
+    expect(boss.get_by_role("heading", level=1)).to_have_text("Compte de Nina Petit")
+    boss.get_by_role("link", name="Fermer le compte…").click()
+    boss.get_by_role("button", name="Fermer le compte").click()
     expect(boss.get_by_role("row", name="Nina Petit")).to_contain_text("fermé")
     page.goto("/compte")
     expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter au poste de travail")

@@ -17,8 +17,7 @@ from service.workplace.draws import (
     next_reading,
     put_back,
     stuck_readings,
-    waiting_for,
-    waiting_for_others,
+    waiting_of,
 )
 from service.workplace.golden import ReadingError, drop_golden, make_golden
 from service.workplace.people import Person, Role
@@ -77,8 +76,8 @@ def test_who_opened_the_page_does_not_read_blind(engine: Engine, people: People)
     say(engine, item, people["analyst"], "miracle_cure")
     assert next_reading(engine, people["reviewer"]) is None
     with engine.connect() as connection:
-        assert (waiting_for(connection, people["reviewer"]), waiting_for_others(connection, people["reviewer"])) == (0, 1)
-        assert (waiting_for(connection, people["administrator"]), waiting_for_others(connection, people["administrator"])) == (
+        assert waiting_of(connection, people["reviewer"]) == (0, 1)
+        assert waiting_of(connection, people["administrator"]) == (
             1,
             0,
         )
@@ -102,10 +101,10 @@ def test_who_opened_one_almost_the_same_does_not_either(engine: Engine, people: 
     item = _text(engine, f"{words} deux")
     say(engine, item, people["analyst"], "miracle_cure")
     with engine.connect() as connection:
-        assert waiting_for(connection, people["reviewer"]) == 1
+        assert waiting_of(connection, people["reviewer"]).mine == 1
     assert next_reading(engine, people["reviewer"]) is None
     with engine.connect() as connection:
-        assert waiting_for(connection, people["reviewer"]) == 0, "ce qui ne peut être fait n'est plus compté"
+        assert waiting_of(connection, people["reviewer"]).mine == 0, "ce qui ne peut être fait n'est plus compté"
     given = next_reading(engine, people["administrator"])
     assert given
     # While it is being read, the page of the other is shut, and nothing leads from one to the other.
@@ -151,7 +150,7 @@ def test_a_golden_text_is_shut_to_readers_for_good_and_known_to_none_who_saw_it(
         assert blind_for(connection, item, lou), "rendu, il reste fermé"
         assert not blind_for(connection, item, people["administrator"])
     with engine.begin() as connection:
-        assert drop_golden(connection, item)
+        assert drop_golden(connection, item, people["administrator"])
         assert not blind_for(connection, item, ari)
 
 
@@ -166,12 +165,12 @@ def test_beginning_a_golden_reading_counts_as_any_other(engine: Engine, people: 
     begun: set[str] = set()
     for _ in range(60):
         with engine.connect() as connection:
-            before = waiting_for(connection, reader)
+            before = waiting_of(connection, reader).mine
         reading = next_reading(engine, reader)
         assert reading
         begun.add(reading.kind)
         with engine.begin() as connection:
-            counts.add((before, waiting_for(connection, reader)))
+            counts.add((before, waiting_of(connection, reader).mine))
             # As if it had never been begun.
             gone = READINGS.c.id == reading.id
             if reading.kind == "golden":

@@ -94,7 +94,7 @@ def _world(engine: Engine, seed: int) -> World:
     with engine.begin() as connection:
         for table in (DECISIONS, ITEMS, IMPORTS, USERS):
             connection.execute(delete(table))
-        person = {"id": "u", "login": "u", "name": "u", "role": "analyst", "password_hash": "", "active": True, "failures": 0}
+        person = {"id": "u", "login": "u", "name": "u", "role": "analyst", "password_hash": "", "active": True}
         connection.execute(USERS.insert().values(**person, created_at=now()))
     return World(engine, random.Random(seed))
 

@@ -34,7 +34,7 @@ ROWS: list[dict[str, Any]] = [json.loads(line) for line in FOLDER.joinpath("demo
 CAMPAIGNS: dict[str, dict[str, Any]] = json.loads(FOLDER.joinpath("campaigns.json").read_text("utf-8"))
 #: Numbers that are given to nobody, kept for fiction.
 FICTION = ("199 00", "261 91", "353 01", "465 71", "536 49", "639 98")
-NOT_EMPTIED = ("choices", "users", "alembic_version")
+NOT_EMPTIED = ("choices", "users", "alembic_version", "audit_records")
 
 
 def settings(engine: Engine, tmp_path: Path, **more: Any) -> Settings:
@@ -176,6 +176,8 @@ def test_a_case_keeps_the_trace_of_texts_that_are_taken_out(
         assert connection.execute(select(CONTACTS.c.id)).all() == []
     assert {(one["id"], one["sha256"]) for one in told.detail["texts"]} == {(row.id, row.sha256) for row in demo}
     assert told.detail["command"] == "vigie demo remove"
+    assert told.who == "commande « vigie demo remove »", "personne d'autre ne l'a fait"
+    assert {one["added_by"] for one in told.detail["texts"]} == {people["reviewer"].id}
     assert all(row.sha256 in event_words(told.kind, told.detail) for row in demo)
 
 

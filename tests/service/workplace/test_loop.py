@@ -31,6 +31,7 @@ from service.workplace.times import now
 from tests.service.conftest import free_port, start
 from tests.service.workplace.conftest import Place, Visitor, _place
 from tests.service.workplace.looks import assert_accessible
+from tests.signed import renamed
 from training.corpus import AnnotatedText, of_split, write_lines
 from training.joining import is_held_out
 
@@ -124,7 +125,7 @@ def done(engine: Engine, champion: str, challenger: str, *, passes: bool) -> str
 def test_the_gate_is_passed_or_a_named_person_answers_for_it(engine: Engine, people: dict[Role, Person], root: Path) -> None:
     settings, person = settings_of(engine, root), people["administrator"]
     first, second = current_name(root), "deux"
-    shutil.copytree(root / first, root / second, copy_function=os.link)
+    renamed(root / first, root, second, shared=True)
     id = done(engine, first, second, passes=False)
     with pytest.raises(loop.LoopError, match="écrivez pourquoi"):
         loop.promote(engine, settings, id, person, "  bref  ")
@@ -144,7 +145,7 @@ def test_the_gate_is_passed_or_a_named_person_answers_for_it(engine: Engine, peo
     good = done(engine, first, second, passes=True)
     assert loop.promote(engine, settings, good, person, "").kind == "promotion"
     # Compared with what does not serve any more: it has to be compared again.
-    shutil.copytree(root / first, root / "trois", copy_function=os.link)
+    renamed(root / first, root, "trois", shared=True)
     stale = done(engine, first, "trois", passes=True)
     with pytest.raises(loop.LoopError, match="comparez de nouveau"):
         loop.promote(engine, settings, stale, person, "")

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Engine
 
-from service.workplace.people import Person, Role, check_sign_in, create_user, find_person, list_people
+from service.workplace.people import Person, Role, create_user, find_person, list_people
+from service.workplace.signin import check_sign_in
 from tests.service.workplace.conftest import PASSWORD
 
 

@@ -10,7 +10,7 @@ from service.workplace.choices import ChoiceError, changes, choice, choose, secr
 from service.workplace.claims import Taken, claim
 from service.workplace.decided import decisions_of
 from service.workplace.decisions import DecisionError, DisputedError, withdraw
-from service.workplace.draws import ask_second, find_reading, next_reading, put_back, waiting_for
+from service.workplace.draws import ask_second, find_reading, next_reading, put_back, waiting_of
 from service.workplace.golden import ReadingError, drop_golden, make_golden
 from service.workplace.people import Person, Role
 from service.workplace.reading import blind_for, drawn_for_second, hidden_from
@@ -263,7 +263,7 @@ def test_reading_put_back_goes_to_others(engine: Engine, people: People) -> None
     with engine.begin() as connection:
         put_back(connection, reading, people["reviewer"])
         assert find_reading(connection, reading.id, people["reviewer"]) is None
-        assert waiting_for(connection, people["administrator"]) == 1
+        assert waiting_of(connection, people["administrator"]).mine == 1
         assert connection.execute(select(CLAIMS)).first() is None
     assert next_reading(engine, people["administrator"])
 
@@ -292,7 +292,7 @@ def test_golden_text_comes_unseen_among_second_readings(engine: Engine, people: 
         row = connection.execute(select(READINGS).where(READINGS.c.item_id == golden)).mappings().one()
         assert row["state"] == "done"
         assert blind_for(connection, golden, people["reviewer"]), "il reste étalon, et donc fermé"
-        assert drop_golden(connection, golden)
+        assert drop_golden(connection, golden, people["administrator"])
         assert connection.execute(select(GOLDEN)).first() is None
 
 

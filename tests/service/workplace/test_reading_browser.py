@@ -1,6 +1,5 @@
 """Blind reading and adjudication wholly by keyboard, promotion and return by their pages: a real Chromium, both databases."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.service.conftest import free_port, start
 from tests.service.workplace.conftest import Place, _place
 from tests.service.workplace.looks import assert_accessible
 from tests.service.workplace.made import add, prediction, say
+from tests.signed import renamed
 
 pytestmark = pytest.mark.browser
 
@@ -130,7 +130,7 @@ def models(artefacts: Path, blank: Path, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("deux-modeles")
     name = current_name(artefacts)
     for copy in (name, "deux"):
-        shutil.copytree(artefacts / name, folder / "modeles" / copy, copy_function=os.link)
+        renamed(artefacts / name, folder / "modeles", copy, shared=True)
     (folder / "modeles" / "current").write_text(name + "\n", encoding="utf-8")
     shutil.copy(blank, folder / "vigie.db")
     url = f"sqlite:///{folder / 'vigie.db'}"

@@ -1,0 +1,154 @@
+"""Personal data found in texts: measured on texts written for it, half of which nobody looked at while the finder was made."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.privacy.lexicon import lexicon
+from service.privacy.personal import KIND_NAMES, find_personal
+from service.workplace.masking import hide
+
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "privacy"
+#: Kinds of the finder that the measured set has under one name.
+SAME = {"siret": "registration", "rpps": "registration", "adeli": "registration"} | dict.fromkeys(
+    ("nir", "iban", "card", "birth"), "number"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A text of the measured set: kind, start and end of what is personal in it."""
+
+    id: str
+    text: str
+    spans: tuple[tuple[str, int, int], ...]
+
+
+def measured(half: str) -> list[Measured]:
+    """The texts of a half, `seen` or `unseen`."""
+    rows = [json.loads(line) for line in (FOLDER / f"{half}.jsonl").read_text("utf-8").splitlines()]
+    spans = [tuple((span["kind"], span["start"], span["end"]) for span in row["spans"]) for row in rows]
+    return [Measured(row["id"], row["text"], found) for row, found in zip(rows, spans, strict=True)]
+
+
+def letters(text: str, start: int, end: int) -> Iterator[int]:
+    return (place for place in range(start, end) if text[place].isalnum())
+
+
+@dataclass
+class Figures:
+    """What was found: parts wholly covered of those that are personal, and of those that were found half of which is."""
+
+    wanted: Counter[str]
+    covered: Counter[str]
+    found: Counter[str]
+    right: Counter[str]
+
+    def recall(self, kind: str | None = None) -> float:
+        return self.covered[kind] / self.wanted[kind] if kind else self.covered.total() / self.wanted.total()
+
+    def precision(self) -> float:
+        return self.right.total() / self.found.total()
+
+
+def figures(half: str) -> Figures:
+    """The figures of a half."""
+    counted = Figures(Counter(), Counter(), Counter(), Counter())
+    for one in measured(half):
+        found = find_personal(one.text)
+        masked = {place for part in found for place in range(part.start, part.end)}
+        personal = {place for _, start, end in one.spans for place in range(start, end)}
+        for kind, start, end in one.spans:
+            counted.wanted[kind] += 1
+            counted.covered[kind] += all(place in masked for place in letters(one.text, start, end))
+        for part in found:
+            places = list(letters(one.text, part.start, part.end))
+            counted.found[SAME.get(part.kind, part.kind)] += 1
+            counted.right[SAME.get(part.kind, part.kind)] += 2 * sum(place in personal for place in places) >= len(places)
+    return counted
+
+
+def test_the_set_is_well_made() -> None:
+    every = [*measured("seen"), *measured("unseen")]
+    assert len(every) >= 190
+    assert len({one.text for one in every}) == len({one.id for one in every}) == len(every)
+    assert sum(not one.spans for one in every) >= 30, "des textes sans rien de personnel, pièges compris"
+    for one in every:
+        for kind, start, end in one.spans:
+            assert kind in {*KIND_NAMES, "number"}
+            assert 0 <= start < end <= len(one.text)
+            assert one.text[start:end].strip() == one.text[start:end]
+
+
+@pytest.mark.parametrize(("half", "recall", "precision"), [("seen", 0.98, 0.95), ("unseen", 0.95, 0.90)])
+def test_recall_and_precision_hold(half: str, recall: float, precision: float) -> None:
+    counted = figures(half)
+    assert counted.recall() >= recall
+    assert counted.precision() >= precision
+    for kind in counted.wanted:
+        assert counted.recall(kind) >= 0.75, kind
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        ("Demandez corinne au 0 6 3 9 9 8 5 5 1 2", ["corinne", "0 6 3"], ["Demandez"]),
+        ("vu avec mme lartigue, rue haute", ["lartigue"], ["mme", "rue haute"]),
+        ("STAGE AVEC SYLVIE MOREL LE 5 JUIN", ["SYLVIE MOREL"], ["STAGE", "5 JUIN"]),
+        ("Bien à vous,\nÉlodie", ["Élodie"], ["Bien à vous"]),
+        ("LE GOFF Anne, sage-femme", ["LE GOFF Anne"], ["sage-femme"]),
+        ("elle habite rue du Moulin à Carvigny", ["rue du Moulin à Carvigny"], ["elle habite"]),
+        ("Écrire BP 12, 63000 Clairmont", ["BP 12", "63000 Clairmont"], ["Écrire"]),
+        ("isa(at)chemin-de-vie(dot)example", ["isa"], []),
+        ("RPPS : 10007654321", ["10007654321"], ["RPPS"]),
+        ("Fleurs de Bach, feu de la Saint-Jean, lycée Marie-Curie, à Noël", [], ["Bach", "Saint-Jean", "Marie-Curie", "Noël"]),
+        ("RDV le 05/06/2026 12:30, 10 séances 450 €", [], ["05/06/2026 12:30", "10 séances 450 €"]),
+        ("un olivier, des roses, la victoire", [], ["olivier", "roses", "victoire"]),
+    ],
+)
+def test_what_is_hidden_and_what_stays(text: str, secrets: list[str], shown: list[str]) -> None:
+    hidden = hide(text, masked=True)
+    assert len(hidden) == len(text)
+    for secret in secrets:
+        assert not any(text[place] == hidden[place] for place in letters(text, text.index(secret), text.index(secret) + len(secret)))
+    for word in shown:
+        assert word in hidden
+
+
+@given(st.text(max_size=300))
+def test_whatever_is_written_is_read(text: str) -> None:
+    last = 0
+    for one in find_personal(text):
+        assert one.kind in KIND_NAMES
+        assert last <= one.start < one.end <= len(text)
+        last = one.end
+
+
+def test_words_and_names_of_the_list_are_apart() -> None:
+    lists = lexicon()
+    assert lists.plain
+    assert not lists.plain & lists.words
+    assert not lists.plain & lists.frequent
+
+
+@pytest.mark.parametrize("piece", ["Marie ", "06 ", "12 rue ", "a@", "M. ", "rue du Moulin ", "A. B. ", "(at) ", "LE GOFF ", "habite "])
+def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
+    """Twice the text, about twice the time: no pattern goes back and forth."""
+
+    def seconds(count: int) -> float:
+        best = 10.0
+        for turn in range(3):
+            start = time.process_time()
+            find_personal(piece * count + str(turn))
+            best = min(best, time.process_time() - start)
+        return best
+
+    short, long = (seconds(4_000 * times // len(piece)) for times in (1, 4))
+    assert long < 12 * short + 0.2
