@@ -82,14 +82,13 @@ def list_campaigns(connection: Connection, wanted: Wanted, person: Person) -> Fo
     return Found([_with_level(one, own[one.id]) if one.id in own else one for one in page], total)
 
 
-# Written as the index `ix_campaigns_rank` is: with values of their own, neither database would walk it.
+# Written as the index `ix_campaigns_rank` is: with a value of its own, neither database would walk it.
 _SEVERAL: Final = CAMPAIGNS.c.texts > literal_column("1")
-_LEVEL: Final = func.coalesce(CAMPAIGNS.c.level, literal_column("-1"))
 
 
 def _order(sort: str) -> tuple[ColumnElement[Any], ...]:
     # A level that is not known comes last, on both databases.
-    first = (_LEVEL.desc(), CAMPAIGNS.c.texts.desc()) if sort == "niveau" else (SORTS[sort][0].desc(),)
+    first = (CAMPAIGNS.c.level.desc().nulls_last(), CAMPAIGNS.c.texts.desc()) if sort == "niveau" else (SORTS[sort][0].desc(),)
     return (*first, CAMPAIGNS.c.id.desc())
 
 

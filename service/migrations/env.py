@@ -4,6 +4,7 @@ from alembic import context
 
 import service.campaigns.schema
 import service.cases.schema
+import service.observatory.stored
 import service.privacy.schema
 import service.workplace.audit_schema
 import service.workplace.receptions

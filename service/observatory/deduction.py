@@ -113,7 +113,7 @@ def deducible(counted: Counted, calendar: Calendar) -> list[Place]:
         for sign in (1.0, -1.0):
             _reach(sign * goal, (equal, right[0], most, right[1]), least, greatest)
     doubtful = np.flatnonzero((np.array(system.true) > 0) & (greatest - least < _APART)).tolist()
-    parts = connected_components(_touching(equal, most), directed=False)[1] if doubtful else np.empty(0)
+    parts = connected_components(_touching(equal, most), directed=False)[1]
     places = {column: place for place, column in system.places.items()}
     return sorted(places[column] for column in doubtful if _width(column, parts, (equal, right[0], most, right[1])) < _APART)
 

@@ -38,7 +38,9 @@ def count_safely(rows: Rows, calendar: Calendar, mode: Mode, least: int, forced:
     # Never met: nothing but how many texts there are is shown.
     every = {(measure, ""): frozenset((node, 0) for node in range(len(calendar.periods) + 1)) for measure in WITHIN}
     kept = every | {
-        (measure, table.id): frozenset((node, value) for node in range(calendar.month_nodes) for value in range(len(table.values)))
+        (measure, table.id): frozenset(
+            (node, value) for node in range(calendar.month_nodes) for value in range(len(table.values))
+        )
         for measure in WITHIN
         for table in counted.tables
     }

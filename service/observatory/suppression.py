@@ -140,9 +140,7 @@ def _partners(calendar: Calendar, net: _Net) -> Iterator[tuple[int, int]]:
         part.add_edge(one, other, key=key)
 
 
-def hide_cells(
-    calendar: Calendar, cells: Ints, totals: Shown, least: int, *, additive: bool, also: Cells = frozenset()
-) -> Bools:
+def hide_cells(calendar: Calendar, cells: Ints, totals: Shown, least: int, *, additive: bool, also: Cells = frozenset()) -> Bools:
     """Which counts of a table are hidden: `cells` by node (down to the months) and value. `also`: what is to be hidden besides.
 
     `additive`: each text has one value, so that the values of a period make up its total. Otherwise (practices: a text may
@@ -186,7 +184,9 @@ def _alone(calendar: Calendar, counts: Ints, least: int, also: Cells) -> Bools:
     for node in np.flatnonzero(counts).tolist():
         above = ("sum", int(calendar.parents[node]), 0) if node else _GROUND
         graph.add_edge(above, _GROUND if node in months else ("sum", node, 0), key=(node, 0))
-    net = _Net(graph, _small(column, least, also), _tree_sums(calendar, column, calendar.month_nodes - len(months)), column, least)
+    net = _Net(
+        graph, _small(column, least, also), _tree_sums(calendar, column, calendar.month_nodes - len(months)), column, least
+    )
     net.settle()
     hidden = counts < least
     hidden[[node for node, _ in net.hidden]] = True

@@ -1,7 +1,7 @@
 """How campaigns are found in many texts: `python -m tests.harness.campaigns --texts 1000000 --url sqlite:////tmp/essai.db`.
 
 Texts of `tests.harness.planted` go through the ordinary reception, signatures and linking, in lots; a line for each tenth.
-`--until` stops before the end: the same command goes on from there. At the end: what was planted and is found, and with
+`--seconds` stops before the end: the same command goes on from there. At the end: what was planted and is found, and with
 `--pages` how long pages take, over HTTP. 1 if one takes more than three tenths of a second.
 """
 
@@ -64,7 +64,7 @@ def main() -> int:
     """Run it as a command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=int, default=10_000, help="nombre de textes en tout")
-    parser.add_argument("--until", type=int, help="s'arrête à ce nombre ; la même commande reprend ensuite")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="s'arrête après ce temps ; la même commande reprend")
     parser.add_argument("--url", help="base de données ; par défaut un fichier SQLite passager")
     parser.add_argument("--pages", action="store_true", help="mesure aussi les pages")
     asked = parser.parse_args()
@@ -72,7 +72,7 @@ def main() -> int:
         url = asked.url or f"sqlite:///{Path(folder) / 'vigie.db'}"
         engine = open_database(url)
         made = plan(asked.texts)
-        if not _fill(engine, made, asked.until or asked.texts):
+        if not _fill(engine, made, time.monotonic() + asked.seconds):
             return 0
         _tell_found(engine, made)
         slow = _pages(engine, url, Path(folder)) if asked.pages else 0
@@ -85,7 +85,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _fill(engine: Engine, made: Plan, until: int) -> bool:
+def _fill(engine: Engine, made: Plan, until: float) -> bool:
     """Add texts from where an earlier run stopped; whether all of them are there."""
     total = made.campaign.size
     with engine.connect() as connection:
@@ -93,13 +93,15 @@ def _fill(engine: Engine, made: Plan, until: int) -> bool:
     spent, tenth = _Spent(), max(_LOT, total // 10)
     coming = texts_of(made, done, total)
     begun = done
-    while done < min(until, total):
+    while done < total and time.monotonic() < until:
         lot = list(islice(coming, _LOT))
         _add(engine, lot, spent)
         done += len(lot)
-        if done % tenth == 0 or done >= min(until, total):
+        if done % tenth == 0:
             _tell(engine, done, done - begun, spent)
             spent, begun = _Spent(), done
+    if done > begun:
+        _tell(engine, done, done - begun, spent)
     return done >= total
 
 
@@ -190,9 +192,7 @@ def _tell_found(engine: Engine, made: Plan) -> None:
     of = made.campaign
     precision = statistics.mean(bool(of[a] >= 0 and of[a] == of[b]) for a, b in together)
     _say(f"{counted} grandes campagnes comptées à la fin en {took:.1f} s ; la plus grande : {largest} textes ; {counts}")
-    _say(
-        f"{len(true)} paires plantées tirées, {recall:.4f} réunies ; {len(together)} paires réunies tirées, {precision:.4f} plantées"
-    )
+    _say(f"{len(true)} paires plantées, dont {recall:.4f} réunies ; {len(together)} réunies, dont {precision:.4f} plantées")
 
 
 def _pairs_of(groups: dict[Any, list[int]], chance: random.Random) -> list[tuple[int, int]]:

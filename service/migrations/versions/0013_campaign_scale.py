@@ -1,4 +1,4 @@
-"""Campaigns at scale: narrow bands of near-duplicates."""
+"""Campaigns at scale: narrow bands of near-duplicates, counts in turn; the last count of the observatory is kept."""
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,6 +19,14 @@ def upgrade() -> None:
     _number_signatures()
     _make_bands()
     _widen_campaigns()
+    op.create_table(
+        "observatory",
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stamp", sa.Text, nullable=False),
+        sa.Column("least", sa.Integer, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+    )
 
 
 def _number_signatures() -> None:
@@ -80,5 +88,5 @@ def _widen_campaigns() -> None:
     )
     op.execute("INSERT INTO campaign_stale (campaign_id) SELECT id FROM campaigns WHERE texts > 1")
     # The list by level, in its order, and how many it holds; `service.campaigns.lists` asks for it in these words.
-    rank = "coalesce(level, -1) DESC, texts DESC, id DESC"
-    op.execute(f"CREATE INDEX ix_campaigns_rank ON campaigns ({rank}) WHERE texts > 1")
+    last = "NULLS LAST" if op.get_bind().dialect.name == "postgresql" else ""
+    op.execute(f"CREATE INDEX ix_campaigns_rank ON campaigns (level DESC {last}, texts DESC, id DESC) WHERE texts > 1")

@@ -117,7 +117,9 @@ def test_what_is_hidden_and_what_stays(text: str, secrets: list[str], shown: lis
     hidden = hide(text, masked=True)
     assert len(hidden) == len(text)
     for secret in secrets:
-        assert not any(text[place] == hidden[place] for place in letters(text, text.index(secret), text.index(secret) + len(secret)))
+        assert not any(
+            text[place] == hidden[place] for place in letters(text, text.index(secret), text.index(secret) + len(secret))
+        )
     for word in shown:
         assert word in hidden
 
@@ -138,7 +140,9 @@ def test_words_and_names_of_the_list_are_apart() -> None:
     assert not lists.plain & lists.frequent
 
 
-@pytest.mark.parametrize("piece", ["Marie ", "06 ", "12 rue ", "a@", "M. ", "rue du Moulin ", "A. B. ", "(at) ", "LE GOFF ", "habite "])
+@pytest.mark.parametrize(
+    "piece", ["Marie ", "06 ", "12 rue ", "a@", "M. ", "rue du Moulin ", "A. B. ", "(at) ", "LE GOFF ", "habite "]
+)
 def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
     """Twice the text, about twice the time: no pattern goes back and forth."""
 

@@ -37,7 +37,9 @@ def of(text: str, key: bytes = KEY) -> str:
 
 
 def test_one_person_is_one_pseudonym_however_they_are_written() -> None:
-    found = of("KERMADEC Odile, Mme Odile Kermadec. Contact : +33 6 39 98 12 40, 06.39.98.12.40, contact@a.example, CONTACT@A.EXAMPLE")
+    found = of(
+        "KERMADEC Odile, Mme Odile Kermadec. Contact : +33 6 39 98 12 40, 06.39.98.12.40, contact@a.example, CONTACT@A.EXAMPLE"
+    )
     assert len(set(re.findall(r"\[personne-\w+\]", found))) == 1
     assert len(set(re.findall(r"\[téléphone-\w+\]", found))) == 1
     assert len(set(re.findall(r"\[courriel-\w+\]", found))) == 1
@@ -87,7 +89,11 @@ def exported(engine: Engine, people: dict[Role, Person]) -> list[dict[str, Any]]
     """Two texts of one account, decided with a note, as `everything` gives them, pseudonymised."""
     with engine.begin() as connection:
         received = Received(
-            TEXT, external_id="odile_lumiere/12", source="reseau", author="@Odile_Lumiere", url="https://reseau.example/odile_lumiere/12"
+            TEXT,
+            external_id="odile_lumiere/12",
+            source="reseau",
+            author="@Odile_Lumiere",
+            url="https://reseau.example/odile_lumiere/12",
         )
         first = add_item(connection, received).id
         reply = Received("Merci Odile !", source="reseau", author="@client", parent="https://reseau.example/odile_lumiere/12")
@@ -148,7 +154,9 @@ def test_it_goes_out_by_the_api_and_by_the_page(place: Place) -> None:
     assert asked.status_code == 303
 
 
-def test_it_goes_out_by_the_command_under_the_operator_s_key(base: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_out_by_the_command_under_the_operator_s_key(
+    base: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with base.begin() as connection:
         add_item(connection, Received(TEXT, source="reseau", author="@odile_lumiere"))
     monkeypatch.setenv("VIGIE_DATABASE_URL", base.url.render_as_string(hide_password=False))
