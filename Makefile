@@ -8,7 +8,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install train serve spark test coverage check bench soak harness
+.PHONY: help install train serve spark test coverage check bench soak harness hostile
 
 help: ## liste les verbes
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -54,11 +54,12 @@ coverage: .venv/installed-test .venv/installed-spark .venv-tools/installed brows
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term $(ARGS)
 
-check: .venv/installed-test ## style, types, corpus
+check: .venv/installed-test .venv-tools/installed ## style, types, corpus, sûreté du code, licences, failles connues
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vigie corpus check
+	$(BIN)/python -m tests.safety
 
 # SMALL=1 : formes réduites, dans var/ ; ARGS : parties et options (« .venv/bin/python -m tests.bench --help »).
 bench: install ## mesure Vigie face à d'autres outils et récrit docs/performances.md
@@ -72,6 +73,10 @@ soak: install ## mesure mémoire et débit sur des centaines de milliers de text
 harness: .venv/installed-test ## vingt personnes lisent la file cinq minutes à la fois (ARGS : --seconds, --people, --url)
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m tests.harness.reviewers $(ARGS)
+
+hostile: .venv/installed-test ## vingt mille appels faits pour casser l'API (ARGS : --calls, --seconds, --url)
+	$(BIN)/vigie train --if-needed
+	$(BIN)/python -m tests.harness.hostile $(ARGS)
 
 # Les tests de la page veulent un vrai navigateur : installé où c'est permis, nommé sinon.
 .PHONY: browser

@@ -14,16 +14,14 @@ import regex
 from model.text import clean, fold
 
 _WORD: Final = regex.compile(r"[\p{L}\p{N}]+")
+_WORD_OR_BAR: Final = regex.compile(r"[\p{L}\p{N}]+|\|")
+# What has no plural in a phrase (« le | » is not « les | »).
+_EXACT: Final = {"|": r"\|", "le": "le", "de": "de"}
 _LEAST_VARIED: Final = 4
 
 _LEAST_DERIVED: Final = 8
 _LEAST_INFLECTED: Final = 4
 _LEAST_SINGULAR: Final = 5
-_SOUNDS: Final = (
-    ("sch", "ch"), ("sh", "ch"), ("ph", "f"), ("th", "t"), ("qu", "c"), ("ck", "c"), ("k", "c"), ("y", "i"), ("w", "v"),
-    ("z", "s"), ("rh", "r"), ("oe", "e"),
-)  # fmt: skip
-_TWICE: Final = regex.compile(r"(.)\1+")
 # Little words that take each other's place inside a name (« coupeur de feu », « coupeurs du feu »).
 _LITTLE: Final = (
     frozenset(("de", "d", "du", "des")),
@@ -150,24 +148,18 @@ def glued_forms(words: Sequence[str], forms: Sequence[frozenset[str]]) -> Iterat
     yield from map("".join, product(*ways))
 
 
-@lru_cache(maxsize=16384)
-def sound_of(word: str) -> str:
-    """How a folded word is heard: « chiatsu » as « shiatsu », « sofrologie » as « sophrologie »."""
-    for written, heard in _SOUNDS:
-        word = word.replace(written, heard)
-    return _TWICE.sub(r"\1", word)
-
-
 def any_of(phrases: Iterable[str]) -> regex.Pattern[str]:
     """A pattern for phrases among folded words, each between two spaces; a final `*` stands for any ending, plurals match.
+
+    A bar stands for itself: a phrase may say what comes just before a name or just after it (« une | », « | de cristal »).
 
     Raises:
         ValueError: no phrase has a word.
     """
     parts = []
     for phrase in phrases:
-        found = _WORD.findall(fold(clean(phrase.replace("*", "ꙮ")).text))
-        parts.append(" ".join(word[:-1] + r"\w*+" if word.endswith("ꙮ") else word + "[sx]?" for word in found))
+        found = _WORD_OR_BAR.findall(fold(clean(phrase.replace("*", "ꙮ")).text))
+        parts.append(" ".join(_EXACT.get(word) or (word[:-1] + r"\w*+" if word[-1] == "ꙮ" else word + "[sx]?") for word in found))
     if not any(parts):
         raise ValueError("Aucun mot dans la liste.")
     return regex.compile(f" (?:{'|'.join(filter(None, parts))})(?= )")

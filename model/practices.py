@@ -5,7 +5,6 @@ be doubtful by itself (« pendule », « médium », « Hamer »): the table the
 The longest name wins. The cost is linear in the text.
 """
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,16 @@ from typing import Final
 
 import regex
 
-from model.forms import any_of, glued_forms, name_forms, sound_of, words_of_name
+from model.doubts import Rules, count_of, is_surname, spelt_so
+from model.forms import any_of, glued_forms, name_forms, words_of_name
+from model.misspelt import Misspelt
 from model.phrases import Hit, Token
 from model.tables import Doubt, Practice, load_tables
 from model.text import Span
 from model.words import vocabulary
 
 _TABLE: Final = "practice"
+_REMEMBERED: Final = 20_000
 _WORD: Final = regex.compile(r"[\p{L}\p{N}]+")
 #: Between two words of one name: no comma, no full stop.
 _GAP: Final = regex.compile(r"""[ \n]?[-'"«»_/·*+®™]?[ \n]?""")
@@ -32,17 +34,12 @@ _LEAST_PIECE: Final = 4
 _MOST_PIECES: Final = 4
 _LEAST_IN_TAG: Final = 5
 _LONGEST_TAG: Final = 60
-_LEAST_HEARD: Final = 6
+_LEAST_MISSPELT: Final = 6
+_LEAST_RARE: Final = 7
 _HOMONYM_WORDS: Final = 8
 _NEEDED_WORDS: Final = 12
-_CARE: Final = "@soin"
-# Words before a capitalised name that make it a person's or a street's.
-_BEFORE_SURNAME: Final = frozenset(
-    (
-        "m", "mr", "mme", "mlle", "madame", "monsieur", "mademoiselle", "rue", "avenue", "boulevard", "place", "quai", "impasse",
-        "square", "famille", "maitre", "coach", "dr", "docteur", "docteure", "professeur", "notre",
-    )
-)  # fmt: skip
+# How much a practice named surely close by, or the same one anywhere in the text, weighs against one word of `unless`.
+_NEIGHBOUR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +115,14 @@ class PracticeFinder:
         self.names: dict[tuple[str, str], _Name] = {}
         self._begun: dict[str, list[_Name]] = defaultdict(list)
         self._glued: dict[str, _Name] = {}
-        self._heard: dict[str, _Name] = {}
         self._homonyms: dict[str, regex.Pattern[str]] = {}
-        self._rules: dict[Doubt, tuple[regex.Pattern[str] | None, regex.Pattern[str] | None]] = {}
+        self._rules: dict[Doubt, Rules] = {}
         for practice in practices:
             doubts = [(name, doubt) for doubt in practice.doubtful for name in doubt.names]
             if practice.homonyms:
                 self._homonyms[practice.id] = any_of(practice.homonyms)
             for doubt in practice.doubtful:
-                needs = [word for need in doubt.needs for word in (care_words if need == _CARE else (need,))]
-                self._rules[doubt] = (any_of(needs) if needs else None, any_of(doubt.unless) if doubt.unless else None)
+                self._rules[doubt] = Rules.of(doubt, care_words)
             names = sorted(practice.variants, key=lambda variant: all(variant != name for name, _ in doubts))
             for variant in names:  # a form of a doubtful name is doubtful
                 name = _Name.of(practice.id, variant, doubts)
@@ -136,23 +131,29 @@ class PracticeFinder:
                     self._begun[form].append(name)
                 for glued in glued_forms(words_of_name(variant), name.words):
                     self._glued.setdefault(glued, name)
-                    if len(name.words) == 1 and len(glued) >= _LEAST_HEARD:
-                        self._heard.setdefault(sound_of(glued), name)
+        self._misspelt = Misspelt(self._rare_words())
+        self._read: dict[str, str] = {}
 
     def find(self, text: str, tokens: Sequence[Token]) -> list[Hit]:
         """The practices named, sorted by position; the longest name wins."""
+        tokens = self._as_meant(tokens)
         candidates = list(self._candidates(text, tokens))
         if not candidates:
             return []
         texts = [token.text for token in tokens]
-        kept = [one for one in candidates if not self._is_homonym(one, texts)]
-        sure = [one for one in kept if one.doubt is None]
-        doubtful = [one for one in kept if one.doubt is not None]
+        against = [self._homonyms_near(one, texts) for one in candidates]
+        sure = [one for one, words in zip(candidates, against, strict=True) if one.doubt is None and not words]
+        sure += [
+            one
+            for one, words in zip(candidates, against, strict=True)
+            if one.doubt is None and words == 1 and _is_near_another(one, sure)
+        ]
+        doubtful = [one for one, words in zip(candidates, against, strict=True) if one.doubt is not None and not words]
         for _ in range(2):  # what is meant may tell that its neighbours are
-            meant = [one for one in doubtful if self._is_meant(one, text, tokens, texts, sure)]
-            sure += meant
-            doubtful = [one for one in doubtful if one not in meant]
-            if not meant or not doubtful:
+            told = [self._is_meant(one, text, tokens, texts, sure) for one in doubtful]
+            sure += [one for one, meant in zip(doubtful, told, strict=True) if meant]
+            doubtful = [one for one, meant in zip(doubtful, told, strict=True) if not meant]
+            if not any(told) or not doubtful:
                 break
         chosen: list[_Candidate] = []
         taken: set[int] = set()
@@ -172,15 +173,15 @@ class PracticeFinder:
                 names: Sequence[_Name] = [name for name in self._begun.get(token.text, ()) if len(name.words) > 1]
             else:
                 names = self._begun.get(token.text, ())
+            beyond = tokens[first + 1].text if first + 1 < len(tokens) else ""
             for name in names:
+                if len(name.words) > 1 and beyond not in name.words[1]:
+                    continue
                 after = first + len(name.words)
                 if after == first + 1 or (after <= len(tokens) and self._follow(name, text, tokens, first)):
                     doubt = name.doubt_of([one.text for one in tokens[first:after]]) if name.shadows else name.doubt
                     yield _Candidate(name, first, after, Span(token.span.start, tokens[after - 1].span.end), doubt)
             yield from self._cut(text, tokens, first)
-            unknown = len(token.text) >= _LEAST_HEARD and token.text not in vocabulary().known
-            if unknown and (heard := self._heard.get(sound_of(token.text))):
-                yield _Candidate(heard, first, first + 1, token.span, heard.doubt)
             if token.span.start and text[token.span.start - 1] == "#":
                 yield from self._in_tag(token, first)
 
@@ -229,9 +230,39 @@ class PracticeFinder:
                 yield _Candidate(name, place, place + 1, span, name.doubt)
                 return
 
-    def _is_homonym(self, one: _Candidate, texts: Sequence[str]) -> bool:
+    def _rare_words(self) -> Iterator[str]:
+        """Words of names that nothing else is spelt like: names of one word first, then the rare words of the others."""
+        alone = [name for name in self.names.values() if len(name.words) == 1]
+        for name in alone:
+            yield from sorted(form for form in name.words[0] if form[-1] not in "sx")
+        usual = vocabulary().usual
+        for name in self.names.values():
+            for word in words_of_name(name.written) if len(name.words) > 1 else ():
+                if len(word) >= _LEAST_RARE and word not in usual:
+                    yield word
+
+    def _as_meant(self, tokens: Sequence[Token]) -> Sequence[Token]:
+        """The tokens, misspelt names spelt as the table spells them; their ranges stay."""
+        known = vocabulary().known
+        found = {}
+        for place, token in enumerate(tokens):
+            if len(token.text) >= _LEAST_MISSPELT and token.text not in known and (word := self._word_meant(token.text)):
+                found[place] = Token(word, token.span)
+        return [found.get(place, token) for place, token in enumerate(tokens)] if found else tokens
+
+    def _word_meant(self, word: str) -> str | None:
+        if word in self._begun or word in self._glued or word[:-1] in vocabulary().known:
+            return None
+        if word not in self._read:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            self._read[word] = self._misspelt.meant(word) or ""
+        return self._read[word] or None
+
+    def _homonyms_near(self, one: _Candidate, texts: Sequence[str]) -> int:
+        """How many of the words that make a name something else stand near it."""
         pattern = self._homonyms.get(one.name.entry)
-        return bool(pattern and pattern.search(_around(texts, one, _HOMONYM_WORDS)))
+        return count_of(pattern, _around(texts, one, _HOMONYM_WORDS)) if pattern else 0
 
     def _is_meant(
         self, one: _Candidate, text: str, tokens: Sequence[Token], texts: Sequence[str], sure: Sequence[_Candidate]
@@ -240,25 +271,21 @@ class PracticeFinder:
         doubt = one.doubt
         if doubt is None:
             return True
-        needs, unless = self._rules[doubt]
-        around = _around(texts, one, _NEEDED_WORDS)
-        if unless and unless.search(around):
+        spelt = spelt_so(doubt.written, one.name.written, one.span, text)
+        if spelt and doubt.surname and is_surname(one.first, text, tokens):
             return False
-        if not _written_so(doubt.written, one, text):
-            # Who writes without any accent leaves them out here too, and then the words around must tell.
-            unmarked = doubt.written == "accent" and (text[one.span.start : one.span.end].isupper() or not any(_accents(text)))
-            return unmarked and bool(needs and needs.search(around))
-        if doubt.written == "accent":
-            return True
-        if doubt.surname and _is_surname(one, text, tokens):
-            return False
-        # A sure name of the same practice anywhere in the text, or of another one close by, tells what the doubtful one means.
-        others = [other for other in sure if not other.span.overlaps(one.span)]
-        if any(other.name.entry == one.name.entry for other in others):
-            return True
-        if any(abs(other.first - one.first) <= _NEEDED_WORDS for other in others):
-            return True
-        return not doubt.needs or bool(needs and needs.search(around))
+        neighbours = _NEIGHBOUR * self._is_told(one, sure)
+        return self._rules[doubt].tell(_around(texts, one, _NEEDED_WORDS), spelt, neighbours)
+
+    @staticmethod
+    def _is_told(one: _Candidate, sure: Sequence[_Candidate]) -> bool:
+        """Whether a sure name of the same practice anywhere in the text, or of another one close by, tells what a name means."""
+        same = any(other.name.entry == one.name.entry and not other.span.overlaps(one.span) for other in sure)
+        return same or _is_near_another(one, sure)
+
+
+def _is_near_another(one: _Candidate, sure: Sequence[_Candidate]) -> bool:
+    return any(abs(other.first - one.first) <= _NEEDED_WORDS and not other.span.overlaps(one.span) for other in sure)
 
 
 def _around(texts: Sequence[str], one: _Candidate, count: int) -> str:
@@ -271,35 +298,3 @@ def _are_words(tokens: Sequence[Token], first: int, last: int) -> bool:
     pieces = [token.text for token in tokens[first : last + 1]]
     long = sum(map(len, pieces)) >= _LEAST_OF_WORDS and min(map(len, pieces)) >= _LEAST_PIECE
     return not long and all(piece in vocabulary().common for piece in pieces)
-
-
-def _written_so(written: str, one: _Candidate, text: str) -> bool:
-    shown = text[one.span.start : one.span.end]
-    if written in ("upper", "capital") and text.islower():
-        return True  # who writes without any capital leaves it out here too
-    if written == "upper":
-        return shown.isupper()
-    if written == "capital":
-        return shown[0].isupper()
-    if written == "accent":
-        return _accents(one.name.written) <= _accents(shown)
-    return True
-
-
-def _accents(text: str) -> frozenset[str]:
-    """The accented letters of a text, in lower case."""
-    return frozenset(c for c in text.lower() if len(unicodedata.normalize("NFD", c)) > 1)
-
-
-def _is_surname(one: _Candidate, text: str, tokens: Sequence[Token]) -> bool:
-    """Whether a capitalised name follows a first name, a form of address or « rue »."""
-    if not one.first or not text[one.span.start].isupper():
-        return False
-    before = tokens[one.first - 1]
-    if text[before.span.end : one.span.start] not in (" ", ". "):
-        return False
-    shown = text[before.span.start : before.span.end]
-    # A capital at the beginning of a sentence tells nothing.
-    begins = before.span.start == 0 or text[: before.span.start].rstrip()[-1:] in ("", ".", "!", "?", ":", "\n")
-    first_name = not begins and shown[0].isupper() and shown[1:].islower() and before.text not in vocabulary().common
-    return before.text in _BEFORE_SURNAME or first_name

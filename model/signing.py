@@ -19,7 +19,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -42,6 +42,7 @@ _PREFIX: Final = "ed25519:"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 Verb = Literal["trusted", "revoked"]
+_VERBS: Final[Mapping[str, Verb]] = {"trusted": "trusted", "revoked": "revoked"}
 
 
 class SigningError(ArtefactError):
@@ -221,11 +222,12 @@ def read_trust(trusted: Path = TRUSTED) -> Trust:
 
 def _read_lines(trusted: Path, lines: Iterable[str]) -> Iterable[Named]:
     for number, line in enumerate(lines, start=1):
-        verb, _, rest = line.strip().partition(" ")
-        if not verb or verb.startswith("#"):
+        said, _, rest = line.strip().partition(" ")
+        if not said or said.startswith("#"):
             continue
-        if verb not in ("trusted", "revoked"):
-            raise SigningError(f"{trusted}, ligne {number} : « trusted » ou « revoked » est attendu, « {verb[:40]} » trouvé.")
+        verb = _VERBS.get(said)
+        if verb is None:
+            raise SigningError(f"{trusted}, ligne {number} : « trusted » ou « revoked » est attendu, « {said[:40]} » trouvé.")
         written, _, note = rest.strip().partition(" ")
         try:
             yield Named(verb, PublicKey.parse(written), note.strip())

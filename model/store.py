@@ -27,6 +27,7 @@ from model.decide import OperatingPoint, points_from_json
 from model.errors import ArtefactError
 from model.firstlook import Looks
 from model.labels import INDICATOR_IDS, OPERATING_POINTS, STANCE_IDS, TARGET_IDS
+from model.reference import Reference
 from model.signals import SIGNALS, signal_finder
 from model.signing import Named, SigningKey, Trust, read_trust
 from model.verified import FORMAT, MANIFEST, SIGNATURE, Vouched, opened, read_files, read_unbelieved, read_vouched
@@ -65,6 +66,14 @@ class Artefact:
     def card(self) -> str:
         """The model card, Markdown, in French."""
         return self.papers[CARD].decode("utf-8")
+
+    def reference(self) -> Reference | None:
+        """What the model says of the texts that it was measured on, to see a stream drift from; None where it has none.
+
+        Raises:
+            ArtefactError: it cannot be read.
+        """
+        return Reference.from_json(self.papers[REFERENCE]) if REFERENCE in self.papers else None
 
     def metrics(self) -> dict[str, Any]:
         """What was measured at training."""

@@ -37,9 +37,10 @@ class Doubt:
     """Names that mean a practice only in some company.
 
     `needs`: one of these words must stand within twelve words (« @soin » for those of care), unless another practice is named
-    surely there, or this one anywhere in the text; `unless`: none of these may. `written`: with the accents of the name
-    (`accent`: they are enough, and `needs` holds where a text has none), in capitals (`upper`), with one (`capital`), or
-    anyhow (empty). `surname`: not after a first name.
+    surely there, or this one anywhere in the text; `unless`: none of these may, but where more words of `needs` (of care, if
+    there are none) say the contrary. `usual`: the name means the practice where nothing tells, so that `needs` only weigh
+    against `unless`. `written`: with the accents of the name (`accent`: they are enough, and `needs` holds where a text has
+    none), in capitals (`upper`), with one (`capital`), or anyhow (empty). `surname`: not after a first name.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Doubt:
     unless: tuple[str, ...] = ()
     written: str = ""
     surname: bool = False
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

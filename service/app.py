@@ -19,6 +19,8 @@ from service.database import open_database
 from service.declared import declared_routes
 from service.demo import load_demo
 from service.exposure import check_exposure
+from service.gauges import Gauges
+from service.journaling import Journaled
 from service.metrics import Metrics
 from service.middleware import BodyLimit, KnownHost, Measured, Overload
 from service.models import Models
@@ -64,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if chosen.demo:
             await to_thread.run_sync(load_demo, engine, chosen)
         models = await to_thread.run_sync(Models, chosen.model_dir, metrics, chosen.keys)
-        state = State(models, Slots(chosen, metrics), engine, chosen, metrics)
+        state = State(models, Slots(chosen, metrics), engine, chosen, metrics, Gauges(engine))
         app.state.vigie = state
         watch = asyncio.create_task(models.watch(chosen.model_poll))
         tasks = [asyncio.create_task(_task(name)(state)) for name in WORKPLACE_TASKS]
@@ -94,6 +96,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_page_handlers(app)
     add_outage_handlers(app)
     add_access_handlers(app)
+    _surround(app, chosen)
+    app.openapi = lambda: document(app, chosen)  # type: ignore[method-assign]
+    declared_routes(app)
+    return app
+
+
+def _surround(app: FastAPI, chosen: Settings) -> None:
+    """What every request goes through: the last added is met first."""
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     app.add_middleware(Overload)
     if any(allowances(chosen).values()):
@@ -101,9 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(KnownHost, settings=chosen)
     app.add_middleware(Measured)
     app.add_middleware(Calling)
-    app.openapi = lambda: document(app, chosen)  # type: ignore[method-assign]
-    declared_routes(app)
-    return app
+    app.add_middleware(Journaled)
 
 
 def _task(name: str) -> Callable[[State], Coroutine[Any, Any, None]]:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from model.errors import VigieError
 from service.commands import FAILED, JsonOption, print_json, say
 from service.settings import load_settings
 
@@ -107,22 +106,15 @@ def backup_check(
     as_json: JsonOption = False,
 ) -> None:
     """Vérifie la base elle-même : pages, index, renvois, textes ; dit ce qui est abîmé et quoi faire ; code 1 dans ce cas."""
-    from sqlalchemy.exc import DBAPIError
-
     from service.backup.damage import check_database, remedy
-    from service.backup.damage import reindex as make_again
+    from service.backup.mend import mend
     from service.database import connect_database
 
     engine = connect_database(load_settings().database_url)
     try:
-        if reindex and engine.dialect.name == "sqlite":
-            make_again(engine)
+        if reindex and engine.dialect.name == "sqlite" and engine.url.database:
+            say(f"Tous les index sont refaits ; le fichier d'avant est gardé : {mend(Path(engine.url.database))}")
         found = check_database(engine, "quick" if quick else "full")
-    except DBAPIError as error:
-        reason = str(error.orig).splitlines()[0]
-        raise VigieError(
-            f"la base ne peut pas être vérifiée ({reason}). Restaurez une sauvegarde (docs/sauvegarde.md)."
-        ) from error
     finally:
         engine.dispose()
     if as_json:

@@ -19,10 +19,12 @@ from service.commands import FAILED, JsonOption, PointOption, app, options, prin
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
 from service.demo_commands import demo_app
+from service.drift_commands import drift_app
 from service.key_commands import keys_app
 from service.loop_commands import join_reviewed, review_app
 from service.model_commands import model_app
 from service.people_commands import people_app
+from service.privacy_commands import privacy_app, retention_app
 from service.settings import load_settings
 
 app.add_typer(audit_app, name="audit")
@@ -30,9 +32,12 @@ app.add_typer(backup_app, name="backup")
 app.add_typer(case_app, name="case")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demo_app, name="demo")
+app.add_typer(drift_app, name="drift")
 app.add_typer(keys_app, name="keys")
 app.add_typer(model_app, name="model")
 app.add_typer(people_app, name="people")
+app.add_typer(privacy_app, name="privacy")
+app.add_typer(retention_app, name="retention")
 app.add_typer(review_app, name="review")
 app.command()(compare)
 
@@ -204,11 +209,19 @@ def _passed(line: "SuiteLine") -> dict[str, object]:
 
 
 def main() -> None:
-    """Run the command; errors that Vigie raises on purpose become one line and exit code 1."""
+    """Run the command; errors that Vigie raises on purpose, and outages of disk or database, become one line and exit code 1."""
     try:
         app(standalone_mode=True)
     except VigieError as error:
         say(f"vigie : {error}")
+        raise SystemExit(FAILED) from None
+    except Exception as error:
+        from service.outages import outage_of
+
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        say(f"vigie : {outage.title}. {outage.remedy}")
         raise SystemExit(FAILED) from None
 
 

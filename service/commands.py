@@ -1,6 +1,7 @@
 """The verbs that need no corpus: score, explain, serve; each reads its arguments and makes one call."""
 
 import json
+import logging.config
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from model.errors import VigieError
 from model.labels import OPERATING_POINTS
 from model.records import OperatingPointName
 from service import terminal
+from service.inert import printable
 from service.settings import load_settings
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def print_json(value: Any) -> None:
 
 def say(message: str) -> None:
     """Write a line to standard error: what is not the result."""
-    terminal.console(error=True).print(message, markup=False)
+    terminal.console(error=True).print(printable(message), markup=False)
 
 
 @app.command()
@@ -188,10 +190,16 @@ def serve(
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value is not None})
     from service.exposure import check_exposure
+    from service.journaling import logging_settings
     from service.server import check_startup, run_server
 
     check_exposure(settings)
     version = check_startup(settings)
     count = f", {settings.workers} processus" if settings.workers > 1 else ""
-    say(f"Vigie, modèle {version}{count} : http://{settings.host}:{settings.port}/ (Ctrl-C pour arrêter)")
+    told = f"Vigie, modèle {version}{count} : http://{settings.host}:{settings.port}/"
+    if settings.log_format == "json":
+        logging.config.dictConfig(logging_settings(settings.log_format, settings.log_level))
+        logging.getLogger("vigie").info(told)
+    else:
+        say(f"{told} (Ctrl-C pour arrêter)")
     run_server(settings)

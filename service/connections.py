@@ -73,12 +73,12 @@ class PatientProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """The client does not read as fast as it is answered."""
         self._deaf_since = self.loop.time()
-        super().pause_writing()  # type: ignore[no-untyped-call]
+        super().pause_writing()
 
     def resume_writing(self) -> None:
         """It read on."""
         self._deaf_since = None
-        super().resume_writing()  # type: ignore[no-untyped-call]
+        super().resume_writing()
 
     def _look_at_it(self) -> None:
         if self.transport.is_closing():

@@ -33,7 +33,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
-from service.outages import outage_of
+from service.outages import READ_ONLY, outage_of
 
 METADATA: Final = MetaData()
 
@@ -107,7 +107,8 @@ def connect_database(url: str) -> Engine:
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     # Each connection is a process of the server, which takes a hundred by default, from all of ours.
-    return create_engine(parsed, pool_size=_POOL // 4, max_overflow=_POOL // 2, pool_pre_ping=True)
+    # What an error quotes of a statement may be somebody's words.
+    return create_engine(parsed, pool_size=_POOL // 4, max_overflow=_POOL // 2, pool_pre_ping=True, hide_parameters=True)
 
 
 def _connect_sqlite(url: URL) -> Engine:
@@ -115,7 +116,7 @@ def _connect_sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         pool = {"pool_size": _POOL, "max_overflow": _POOL}
-    made = create_engine(url, connect_args={"timeout": _WAIT_SECONDS}, **pool)
+    made = create_engine(url, connect_args={"timeout": _WAIT_SECONDS}, hide_parameters=True, **pool)
     event.listen(made, "connect", _prepare_sqlite)
     engine = _OneWriter(made.pool, made.dialect, made.url)
     event.listen(engine, "begin", _begin_sqlite)
@@ -173,6 +174,28 @@ def open_checked(url: str) -> Engine:
         outage = outage_of(error)
         told = f"base de données inutilisable ({reason})." + (f" {outage.title} : {outage.remedy}" if outage else "")
         raise VigieError(f"VIGIE_DATABASE_URL={_shown(url)} : {told}") from error
+
+
+def check_writable(engine: Engine) -> None:
+    """See that a database can be written: one that is read-only opens all the same.
+
+    Raises:
+        VigieError: it cannot; the message says what to do.
+    """
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                kept = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA user_version = {int(kept)}")
+                return
+            outage = READ_ONLY if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on" else None
+    except SQLAlchemyError as error:
+        outage = outage_of(error)
+        if outage is None:
+            raise
+    if outage is not None:
+        shown = _shown(engine.url.render_as_string(hide_password=False))
+        raise VigieError(f"VIGIE_DATABASE_URL={shown} : {outage.title}. {outage.remedy}")
 
 
 def _shown(url: str) -> str:

@@ -5,16 +5,17 @@ Nothing in them is a person's act: no text is decided, commented on or filed bef
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Engine, Table, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from service.campaigns.links import forget_items
 from service.cases.schema import CASE_EVENTS, CASE_ITEMS, CASES
-from service.database import METADATA
+from service.drift.schema import DRIFT_WEEKS
+from service.privacy.removal import cut, lots
 from service.settings import Settings
 from service.workplace.audit import record
 from service.workplace.imports import Wanted, begin
@@ -28,7 +29,6 @@ DEMO_NAME: Final = "Données de démonstration"
 _FILE: Final = "demo.jsonl"
 _REMOVED: Final = "demo_removed"
 _REMOVE: Final = "vigie demo remove"
-_LOT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,16 @@ def remove_demo(engine: Engine) -> Removed | None:
         decisions = 0
         cased, cases = _tell_cases(connection, ids)
         forget_items(connection, ids)
-        for lot in _lots(ids):
+        for lot in lots(ids):
             for id, digest in connection.execute(select(ITEMS.c.id, ITEMS.c.sha256).where(ITEMS.c.id.in_(lot))):
                 record(connection, None, "text.erase", f"text:{id}", {"sha256": digest, "command": _REMOVE})
             counted = select(func.count()).select_from(DECISIONS).where(DECISIONS.c.item_id.in_(lot))
             decisions += connection.execute(counted).scalar_one()
-            _cut(connection, ITEMS, lot)
-        for lot in _lots(imports):
-            _cut(connection, IMPORTS, lot)
+            cut(connection, ITEMS, lot)
+        # What was computed of weeks with these texts in them is computed anew without them.
+        connection.execute(delete(DRIFT_WEEKS))
+        for lot in lots(imports):
+            cut(connection, IMPORTS, lot)
         connection.execute(CHOICES.insert().values(name=_REMOVED, value=len(ids), made_at=now()))
     return Removed(len(ids), decisions, kept, cased, cases)
 
@@ -110,7 +112,7 @@ def _tell_cases(connection: Connection, ids: Sequence[str]) -> tuple[int, int]:
     """
     columns = (CASE_ITEMS.c.case_id, CASE_ITEMS.c.added_by, CASE_ITEMS.c.place, CASE_ITEMS.c.why, ITEMS.c.id, ITEMS.c.sha256)
     query = select(*columns).join(ITEMS, ITEMS.c.id == CASE_ITEMS.c.item_id)
-    rows = [row for lot in _lots(ids) for row in connection.execute(query.where(ITEMS.c.id.in_(lot)))]
+    rows = [row for lot in lots(ids) for row in connection.execute(query.where(ITEMS.c.id.in_(lot)))]
     told: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.case_id, row.place)):
         about = {"id": row.id, "sha256": row.sha256, "place": row.place, "why": row.why, "added_by": row.added_by}
@@ -139,33 +141,3 @@ def _hand_over(connection: Connection, imports: Sequence[str]) -> int:
     for item_id in sorted(ways):
         connection.execute(update(ITEMS).where(ITEMS.c.id == item_id).values(import_id=ways[item_id]))
     return len(ways)
-
-
-def _cut(connection: Connection, table: Table, keys: Sequence[Any]) -> None:
-    """Delete rows of a table by their `id`, and first what refers to them: rows that are about them go, others only let go."""
-    for column in _references(table):
-        holder = column.table
-        if column.nullable and not column.primary_key:
-            connection.execute(update(holder).where(column.in_(keys)).values({column.name: None}))
-        elif "id" in holder.c and any(_references(holder)):
-            rows = connection.execute(select(holder.c.id).where(column.in_(keys))).scalars().all()
-            for lot in _lots(rows):
-                _cut(connection, holder, lot)
-        else:
-            connection.execute(delete(holder).where(column.in_(keys)))
-    if table is ITEMS:
-        connection.execute(update(ITEMS).where(ITEMS.c.resembles.in_(keys)).values(resembles=None))
-    connection.execute(delete(table).where(table.c.id.in_(keys)))
-
-
-def _references(table: Table) -> Iterator["Column[Any]"]:
-    for holder in METADATA.sorted_tables:
-        for key in holder.foreign_keys:
-            if key.column.table is table and key.column.name == "id":
-                column: Column[Any] = key.parent
-                yield column
-
-
-def _lots(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(values), _LOT):
-        yield values[first : first + _LOT]

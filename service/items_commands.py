@@ -9,6 +9,7 @@ import typer
 
 from model.errors import VigieError
 from service.commands import FAILED, say
+from service.inert import printable
 from service.loop_commands import review_app
 from service.settings import load_settings
 
@@ -47,7 +48,7 @@ def review_import(
             id = begin(engine, settings, wanted, ending_of(file.name), content)
         row = _until_over(engine, settings, id)
         for error in errors_of(engine, id):
-            print(f"ligne {error['row']} : {error['message']}", file=sys.stderr)  # noqa: T201
+            print(printable(f"ligne {error['row']} : {error['message']}"), file=sys.stderr)  # noqa: T201
     finally:
         engine.dispose()
     say(f"{row['read']} lues, {row['added']} ajoutés, {row['duplicates']} déjà connus, {row['errors']} erreurs (import {id}).")

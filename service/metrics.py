@@ -13,6 +13,8 @@ from service.settings import shared_folder
 
 #: Seconds; a short text takes some hundredths, a long page some seconds, and nobody waits more than a minute.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_HELD: Final = Path("/proc/self/statm")
+_PAGE: Final = os.sysconf("SC_PAGESIZE")
 
 
 class Metrics:
@@ -38,6 +40,12 @@ class Metrics:
         self.waiting = self._gauge("vigie_queue_length", "Textes qui attendent leur analyse.")
         self.held = self._gauge("vigie_requests_held", "Requêtes admises, en attente ou en analyse.")
         self.streams = self._gauge("vigie_streams_open", "Flux ouverts.")
+        self.memory = Gauge(
+            "vigie_process_resident_bytes",
+            "Mémoire de chaque processus, relevée à la fin de ses requêtes.",
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
         self.loaded = Gauge(
             "vigie_model_processes",
             "Processus qui servent ce modèle.",
@@ -45,6 +53,18 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+
+        # Set by the one process that watches drift; whoever did it last is right.
+        self.drift = self._last("vigie_drift_index", "Indice de dérive de la dernière semaine, ses bornes.", "measure", "bound")
+        self.drift_alert = self._last("vigie_drift_alert", "Mesure en alerte de dérive (1) ou non (0).", "measure")
+        self.drift_texts = self._last("vigie_drift_texts", "Textes comptés de cette semaine.")
+        self.drift_week = self._last("vigie_drift_week_seconds", "Début de cette semaine, en secondes depuis 1970.")
+        self.drift_reference = self._last("vigie_drift_reference", "Ce à quoi le flux est comparé (1).", "source")
+        self.precision = self._last("vigie_precision", "Précision estimée du dernier mois, et ses bornes à 95 %.", "bound")
+        self.precision_texts = self._last("vigie_precision_texts", "Textes signalés et lus au hasard, de ce mois.")
+
+    def _last(self, name: str, help: str, *labels: str) -> Gauge:
+        return Gauge(name, help, labels, registry=self.registry, multiprocess_mode="mostrecent")
 
     def _gauge(self, name: str, help: str) -> Gauge:
         return Gauge(name, help, registry=self.registry, multiprocess_mode="livesum")
@@ -55,6 +75,11 @@ class Metrics:
         self.texts.labels(prediction.status, level).inc()
         for name in prediction.present():
             self.present.labels(name).inc()
+
+    def note_memory(self) -> None:
+        """Keep how much memory this process holds, where the system tells it."""
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            self.memory.set(int(_HELD.read_text().split()[1]) * _PAGE)
 
     def exposed(self) -> bytes:
         """All counters in the text format of Prometheus, those of the other processes included."""

@@ -149,3 +149,4 @@ class Measured:
             method = scope["method"] if scope["method"] in _METHODS else "autre"
             metrics.requests.labels(method, route, str(status)).inc()
             metrics.seconds.labels(route).observe(time.perf_counter() - started)
+            metrics.note_memory()

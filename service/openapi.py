@@ -62,7 +62,7 @@ _CONTENTS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
 _BODIES: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("post", "/v1/import"): {"required": True, "content": dict.fromkeys(BODIES, _FILE)},
 }
-_KEYED: Final = [{"key": []}, {"session": []}]
+_KEYED: Final[list[dict[str, list[str]]]] = [{"key": []}, {"session": []}]
 #: Who may call, by what a route declares (`service.access.Access`).
 _SECURITY: Final[Mapping[str, list[dict[str, list[str]]]]] = {
     "open": [],

@@ -47,6 +47,13 @@ READ_ONLY: Final = Outage(
     "Rendez le fichier et son dossier à l'utilisateur du service, ou remontez le disque en écriture : le service reprend seul.",
     60,
 )
+CLOSED: Final = Outage(
+    "closed",
+    "Base de données inaccessible",
+    f"Le fichier de la base de données ne peut pas être ouvert. {_NOTHING_KEPT}",
+    "Voyez que le fichier et son dossier sont là, et à l'utilisateur du service : le service reprend seul.",
+    60,
+)
 DAMAGED: Final = Outage(
     "damaged",
     "Base de données abîmée",
@@ -68,7 +75,7 @@ _SQLITE: Final = {
     sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_NOTADB: DAMAGED,
     sqlite3.SQLITE_IOERR: BROKEN,
-    sqlite3.SQLITE_CANTOPEN: AWAY,
+    sqlite3.SQLITE_CANTOPEN: CLOSED,
     sqlite3.SQLITE_BUSY: BUSY,
     sqlite3.SQLITE_LOCKED: BUSY,
     sqlite3.SQLITE_PROTOCOL: BUSY,
@@ -94,6 +101,8 @@ _SYSTEM: Final = {
     errno.EDQUOT: FULL,
     errno.EFBIG: FULL,
     errno.EROFS: READ_ONLY,
+    errno.EMFILE: BUSY,
+    errno.ENFILE: BUSY,
     errno.EIO: BROKEN,
 }
 

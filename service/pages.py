@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
+from service.inert import in_order
 from service.middleware import SECURITY_HEADERS
 from service.problems import problem
 from service.themes import theme_name
@@ -47,6 +48,7 @@ MENU: Final[tuple[tuple[str, tuple[tuple[str, str, Role], ...]], ...]] = (
             ("/imports", "Imports", "analyst"),
             ("/modeles", "Modèles", "reviewer"),
             ("/comptes", "Comptes", "administrator"),
+            ("/vie-privee", "Vie privée", "administrator"),
             ("/journal", "Journal", "administrator"),
         ),
     ),
@@ -114,6 +116,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(str(files("service").joinpath("templates"))),
         autoescape=select_autoescape(["html", "svg"]),
         undefined=StrictUndefined,
+        finalize=in_order,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -139,6 +139,8 @@ class Limits(BaseModel):
     max_body_bytes: int
     max_line_bytes: int
     rate_per_minute: int | None
+    account_rate_per_minute: int | None
+    key_rate_per_minute: int | None
     timeout: float
     max_queue: int
     max_wait: float

@@ -1,6 +1,5 @@
 """Runs the application: in this process, or in several that share one port and are replaced when they die."""
 
-import copy
 import logging
 import signal
 import socket
@@ -10,11 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from model.errors import VigieError
 from service.connections import make_room
+from service.journaling import logging_settings
 from service.leftovers import sweep
 from service.settings import Settings, share_folder
 
@@ -30,12 +30,13 @@ def check_startup(settings: Settings) -> str:
         VigieError: the model, the database or the port cannot be used.
     """
     from model.store import load_artefact
-    from service.database import open_checked
+    from service.database import check_writable, open_checked
 
     version = load_artefact(settings.model_dir, trust=settings.trust()).version
     _check_soundness(settings)
     engine = open_checked(settings.database_url)
     try:
+        check_writable(engine)
         sweep(engine, settings)
     finally:
         engine.dispose()
@@ -55,14 +56,23 @@ def _check_soundness(settings: Settings) -> None:
     Raises:
         VigieError: it is damaged; the message says what, and what to do.
     """
-    from service.backup.damage import check_database, remedy
-    from service.database import connect_database
+    from sqlalchemy.exc import SQLAlchemyError
 
-    engine = connect_database(settings.database_url)
-    if engine.dialect.name != "sqlite" or not engine.url.database or not Path(engine.url.database).exists():
+    from service.backup.damage import check_database, remedy
+    from service.database import connect_database, exists
+
+    if not exists(settings.database_url):
+        return  # whoever makes it says why it cannot be made
+    try:
+        engine = connect_database(settings.database_url)
+    except SQLAlchemyError:
+        return  # it is no address of a database: whoever opens it next says so
+    if engine.dialect.name != "sqlite" or not engine.url.database:
         return
     try:
         found = check_database(engine, settings.start_check)
+    except SQLAlchemyError:
+        return  # it cannot be opened at all: whoever opens it next says why
     finally:
         engine.dispose()
     if found:
@@ -99,13 +109,11 @@ def _tell_first_account(settings: Settings) -> None:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    logs = copy.deepcopy(LOGGING_CONFIG)
-    logs["loggers"]["vigie"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     return {
         "factory": True,
         "host": settings.host,
         "port": settings.port,
-        "log_config": logs,
+        "log_config": logging_settings(settings.log_format, settings.log_level),
         "log_level": "warning",
         "access_log": False,
         "proxy_headers": bool(settings.trusted_proxies.strip()),

@@ -13,6 +13,7 @@ from model.labels import DEFAULT_OPERATING_POINT
 from model.records import OperatingPointName
 from model.signing import PRIVATE, TRUSTED, Keys, Trust
 from model.text import MAX_CHARACTERS
+from service.journaling import LogFormat, LogLevel
 
 #: What VIGIE_PREVIOUS_SECRET_KEY is where tokens were made before there was any secret.
 NO_SECRET: Final = "aucun"  # noqa: S105 - says that there was none
@@ -38,6 +39,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
     operating_point: OperatingPointName = DEFAULT_OPERATING_POINT
     prior: Annotated[float | None, Field(gt=0, lt=1, description="Fréquence de base à supposer pour le score de risque.")] = None
+    log_format: Annotated[LogFormat, Field(description="Lignes du journal de service : text ou json.")] = "text"
+    log_level: Annotated[LogLevel, Field(description="Ce qu'il faut pour qu'une ligne y soit écrite.")] = "info"
     max_characters: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)] = MAX_CHARACTERS
     max_items: Annotated[int, Field(ge=1, le=10_000)] = 256
     max_body_bytes: Annotated[int, Field(ge=1_000)] = 8_000_000
@@ -86,6 +89,7 @@ class Settings(BaseSettings):
     start_check: Annotated[
         Literal["full", "quick", "none"], Field(description="Ce qui est vérifié d'une base SQLite au démarrage.")
     ] = "full"
+    drift_threshold: Annotated[float, Field(gt=0, le=10, description="Indice de dérive d'où une mesure est en alerte.")] = 0.1
     demo: Annotated[bool, Field(description="Charger les textes de démonstration dans une base vide, au démarrage.")] = False
     require_key: Annotated[bool, Field(description="Demander une clé, ou d'être connecté, pour analyser par l'API.")] = False
     allow_remote: Annotated[bool, Field(description="Écouter ailleurs que sur la boucle locale.")] = False

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from model.analyser import Analyser
 from model.records import OperatingPointName
+from service.gauges import Gauges
 from service.metrics import Metrics
 from service.models import Models
 from service.reading import Reader
@@ -29,6 +30,7 @@ class State:
     engine: Engine
     settings: Settings
     metrics: Metrics
+    gauges: Gauges
     draining: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

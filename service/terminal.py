@@ -12,6 +12,7 @@ from rich.text import Text
 from model.labels import INDICATOR_NAMES, STANCES
 from model.records import Prediction
 from service.highlight import segments
+from service.inert import printable
 from service.titles import BESIDE, NOT_ADMITTED, beside_of
 
 _COLOURS: Final = ("yellow", "cyan", "magenta", "green", "red", "blue")
@@ -98,7 +99,7 @@ def explained(text: str, prediction: Prediction) -> list[Text | Table]:
     body = Text()
     for piece in segments(text, prediction):
         style = f"black on {_COLOURS[(piece.numbers[0] - 1) % len(_COLOURS)]}" if piece.numbers else ""
-        body.append(piece.text, style=style)
+        body.append(printable(piece.text), style=style)
         if piece.closes:
             body.append("[" + ",".join(map(str, piece.closes)) + "]", style="bold")
     parts += [Text(), body, Text()]
@@ -106,7 +107,7 @@ def explained(text: str, prediction: Prediction) -> list[Text | Table]:
     for number, indicator in enumerate(present, start=1):
         colour = _COLOURS[(number - 1) % len(_COLOURS)]
         parts.append(Text.assemble((f"[{number}] {indicator.label}", f"bold {colour}"), f"  {indicator.score:.2f}"))
-        parts += [Text(f"      « {passage.text} »") for passage in indicator.evidence]
+        parts += [Text(f"      « {printable(passage.text)} »") for passage in indicator.evidence]
     if not present:
         parts.append(Text("Aucun signe présent."))
     if beside := beside_of(prediction):

@@ -13,6 +13,9 @@ from model.store import current_name
 from training.corpus import AnnotatedText, load_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
+# Commands that tests run from another folder believe the keys of this checkout too.
+os.environ.setdefault("VIGIE_SIGNING_KEY", str(ROOT / "var" / "keys" / "operator.pem"))
+os.environ.setdefault("VIGIE_TRUSTED_KEYS", str(ROOT / "var" / "keys" / "trusted.txt"))
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -22,13 +22,14 @@ from model.firstlook import Looks
 from model.labels import INDICATOR_IDS
 from model.promotion import promote
 from model.signing import Keys
-from model.store import CARD, METRICS, library_versions, load_artefact, ready_finders, save_artefact, tables_hash
+from model.store import CARD, METRICS, REFERENCE, library_versions, load_artefact, ready_finders, save_artefact, tables_hash
 from training.card import Model, model_card
 from training.corpus import AnnotatedText, corpus_hash, of_split
 from training.energy import Meter
 from training.firstlook import Bounds, fit_looks
 from training.matrices import Example, stacked_truth, writers_of
 from training.measure import corpus_facts, measure
+from training.placing import put_in_place, scratch
 from training.plots import model_plots
 from training.previous import TRAINING, previous_model
 from training.reading import read_examples
@@ -108,6 +109,16 @@ def train(
         CorpusError: fewer than 40 texts to learn from, or fewer than two writers.
         SigningError: the key that signs cannot be used, or is not trusted here; nothing was learned.
     """
+    with scratch(root) as building:
+        done = _train(texts, building, root, seed, progress, keys)
+        folder = put_in_place(done.folder, root / done.name)
+    if activate:
+        promote(root, done.name, keys.trust())
+    return replace(done, folder=folder)
+
+
+def _train(texts: Sequence[AnnotatedText], root: Path, served: Path, seed: int, progress: Progress, keys: Keys) -> Trained:
+    """Train, and write the artefact under `root`; the model before it is under `served`."""
     meter = Meter()
     learn, tune = of_split(texts, "train"), of_split(texts, "dev")
     if len(learn) < _LEAST or len({text.writer for text in learn}) < 2:
@@ -119,21 +130,21 @@ def train(
         classifier, points = learned.classifier, learned.points
         name = _name(texts, learned)
         facts = _facts(texts, seed, learned)
-        previous = previous_model(root, name, trust)
+        previous = previous_model(served, name, trust)
         finders = ready_finders()
         folder = save_artefact(root, name, classifier, points, facts, {}, key, learned.looks, finders)
-        metrics = measure(load_artefact(root, name, trust), texts, progress)
+        found = measure(load_artefact(root, name, trust), texts, progress)
+        metrics = found.metrics
         spent = meter.read()
         took = spent.to_json() | {"previous": previous.name if previous else None}
         files = {
             METRICS: (json.dumps(metrics, ensure_ascii=False, indent=2) + "\n").encode(),
             TRAINING: (json.dumps(took, ensure_ascii=False, indent=2) + "\n").encode(),
             CARD: model_card(Model(name, facts, metrics, points, spent, previous)).encode(),
+            **({REFERENCE: found.reference.to_json()} if found.reference else {}),
             **model_plots(metrics),
         }
         folder = save_artefact(root, name, classifier, points, facts, files, key, learned.looks, finders)
-    if activate:
-        promote(root, name, trust)
     return Trained(name, folder, metrics, spent.seconds)
 
 

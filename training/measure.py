@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from model.analyser import Analyser
 from model.labels import OPERATING_POINTS
 from model.records import Prediction
+from model.reference import Reference
 from model.store import Artefact
 from training.corpus import SPLITS, AnnotatedText, corpus_hash, of_split
 from training.deletion import deletion_test
@@ -16,6 +18,7 @@ from training.evaluate import evaluate, flag_by_point
 from training.firstlook import bounds
 from training.passages import annotator_figures
 from training.predicting import Predicted, predict_with_levels
+from training.reference import corpus_reference
 from training.slices import slice_figures
 
 Progress = Callable[[str, int, int], None]
@@ -36,8 +39,16 @@ def corpus_facts(texts: Sequence[AnnotatedText]) -> dict[str, Any]:
     }
 
 
-def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progress) -> dict[str, Any]:
-    """All that `metrics.json` holds of a model, on the `dev` and `test` texts and on those of writers it never learned from.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that `metrics.json` holds of a model, and the reference that its artefact carries; None where no text was read."""
+
+    metrics: dict[str, Any]
+    reference: Reference | None
+
+
+def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progress) -> Findings:
+    """What a model says of the `dev` and `test` texts, measured on them and on those of writers it never learned from.
 
     The same artefact and texts give the same figures. `progress` is called with a step's French name, the units done and
     the units in all.
@@ -63,7 +74,8 @@ def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progre
     progress("Épreuve d'effacement", 0, 1)
     measured["deletion"] = deletion_test(seen, [one.prediction for one in found], analyser.predict)
     progress("Épreuve d'effacement", 1, 1)
-    return measured | {"annotators": annotator_figures(texts)}
+    reference = corpus_reference(seen, [one.prediction for one in found]) if seen else None
+    return Findings(measured | {"annotators": annotator_figures(texts)}, reference)
 
 
 def _first_look(analyser: Analyser, texts: Sequence[AnnotatedText], found: Sequence[Predicted]) -> dict[str, Any]:

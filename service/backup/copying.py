@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from model.errors import VigieError
-from service.backup.damage import reindex
+from service.backup.damage import rebuild_search
 from service.database import connect_database
 from service.migrations import upgrade
 from service.workplace.times import aware
@@ -42,6 +42,7 @@ _MADE_AGAIN: Final = frozenset({_STEP, "item_numbers"})
 _AT_ONCE: Final = 1_000
 #: What values are called in a statement, where the names of columns are taken.
 _GIVEN: Final = "given_"
+_ORDER: Final = "number"
 
 
 def is_ours(name: str) -> bool:
@@ -134,9 +135,21 @@ def _made(path: Path, step: str) -> Iterator[Connection]:
             for _, definition in guards:
                 connection.exec_driver_sql(definition)
             connection.commit()
-        reindex(engine)
+        rebuild_search(engine)
     finally:
         engine.dispose()
+
+
+def remake(engine: Engine, target: Path) -> None:
+    """Write all that the tables of a SQLite database hold to a new file, whose indexes are made anew; its own are not read.
+
+    Raises:
+        DBAPIError: a table itself cannot be read.
+    """
+    target.touch(mode=0o600)
+    with engine.connect() as source, _made(target, step_of(source)) as filled:
+        _fill(source, filled)
+    alone(target)
 
 
 def fill_postgresql(engine: Engine, source: Engine) -> None:
@@ -207,10 +220,13 @@ def _fill_table(source: Connection, origin: Table, target: Connection, table: Ta
         given = bindparam(f"{_GIVEN}{name}", type_=Text() if as_json else table.c[name].type)
         values[name] = cast(given, JSON) if as_json and target.dialect.name == "postgresql" else given
     add = table.insert().values(values)
-    order = [origin.c[column.name] for column in origin.primary_key.columns]
-    rows = source.execution_options(stream_results=True).execute(select(*wanted).order_by(*order)).mappings()
+    query = select(*wanted).with_hint(origin, "NOT INDEXED", "sqlite")
+    if _ORDER in columns or source.dialect.name == "postgresql":
+        # What is chained comes in the order of its numbers.
+        query = query.order_by(*(origin.c[column.name] for column in origin.primary_key.columns))
+    rows = source.execution_options(stream_results=True).execute(query).mappings()
     for some in rows.partitions(_AT_ONCE):
-        target.execute(add, [_given(row, instants) for row in some])
+        target.execute(add, [_given(dict(row), instants) for row in some])
 
 
 def _given(row: Mapping[str, Any], instants: list[str]) -> dict[str, Any]:

@@ -25,6 +25,9 @@ _INDEX: Final = re.compile(r"(?:missing from index|in index|entries in index) (\
 _TREE: Final = re.compile(r"(?:[Tt]ree|tree page) (\d+)")
 _COLUMN: Final = re.compile(r"value in (\w+)\.(\w+)")
 _SEARCH: Final = "item_words"
+_SEARCH_TABLES: Final = frozenset(
+    {"item_words_data", "item_words_idx", "item_words_docsize", "item_words_config", "item_numbers"}
+)
 _AT_ONCE: Final = 2_000
 #: What can be made again from the tables.
 MENDABLE: Final = frozenset({"index", "search"})
@@ -42,9 +45,9 @@ class Damage:
     def __str__(self) -> str:
         """One line, in French."""
         words = {
-            "file": "Le fichier ne peut pas être lu",
+            "file": "Le fichier n'est plus une base, ou son début est perdu",
             "table": f"La table {self.name} est abîmée",
-            "index": f"L'index {self.name} ne dit plus ce que dit sa table",
+            "index": f"L'index {self.name} ne dit plus ce que dit sa table" if self.name != "?" else "Un index est abîmé",
             "search": "L'index de recherche est abîmé",
             "text": "Des textes ne sont plus ceux qui ont été reçus",
             "reference": f"Des lignes de {self.name} renvoient à ce qui n'existe pas",
@@ -58,6 +61,9 @@ def check_database(engine: Engine, depth: Depth = "full", *, search: bool = True
 
     `quick`: the trees and the rows, in half a second for 340 MB. `full`: that indexes say what tables say, references, texts,
     and, unless `search` says no (it takes the place of a writer), the search index: ten to twenty times as long.
+
+    Raises:
+        DBAPIError: the database cannot be opened, or read, for another reason than damage.
     """
     if depth == "none":
         return []
@@ -65,16 +71,31 @@ def check_database(engine: Engine, depth: Depth = "full", *, search: bool = True
         with engine.connect() as connection:
             if connection.dialect.name != "sqlite":
                 return list(_changed_texts(connection)) if depth == "full" else []
-            found = _said_by_sqlite(connection, "integrity_check" if depth == "full" else "quick_check")
+            found = _said_by_sqlite(connection, "quick_check")
+            if depth == "full" and not found:
+                found = _said_by_sqlite(connection, "integrity_check")
             if depth == "full" and not any(one.kind in ("file", "table") for one in found):
                 found += [*_lost_references(connection), *_changed_texts(connection)]
         if depth == "full" and search and not found:
             found = list(_broken_search(engine))
     except DBAPIError as error:
-        # Without a code: bytes that are no UTF-8 where words should be.
-        code = getattr(error.orig, "sqlite_errorcode", None)
-        return [Damage("table" if code is None else "file", "?", 1, _short(str(error.orig)))]
+        return [_unreadable(error)]
     return found
+
+
+def _unreadable(error: DBAPIError) -> Damage:
+    """What an error says of the file.
+
+    Raises:
+        DBAPIError: nothing: it has another cause.
+    """
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        # Bytes that are no UTF-8 where words should be.
+        return Damage("table", "?", 1, _short(str(error.orig)))
+    if code & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        raise error
+    return Damage("file", "?", 1, _short(str(error.orig)))
 
 
 def remedy(found: list[Damage]) -> str:
@@ -85,24 +106,18 @@ def remedy(found: list[Damage]) -> str:
             "--reindex », puis relancez-le."
         )
     return (
-        "Gardez une copie du fichier tel qu'il est, puis restaurez la dernière sauvegarde : « vigie backup restore DOSSIER "
+        "Gardez une copie du fichier tel qu'il est, puis restaurez la dernière sauvegarde : « vigie backup restore SAUVEGARDE "
         "--replace » (docs/sauvegarde.md). Vérifiez le disque et la mémoire de la machine avant de reprendre."
     )
 
 
-def reindex(engine: Engine) -> None:
-    """Make every index again, that of the search included, from the tables.
-
-    Raises:
-        DBAPIError: a table is itself broken, or holds twice what may be there once.
-    """
+def rebuild_search(engine: Engine) -> None:
+    """Make the search index of a SQLite database again, from the texts."""
     with engine.begin() as connection:
-        connection.execute(text("REINDEX"))
         if _has(connection, _SEARCH):
             connection.execute(text(f"INSERT INTO {_SEARCH} ({_SEARCH}) VALUES ('delete-all')"))  # noqa: S608 - our own name
-            connection.execute(text("DELETE FROM item_numbers WHERE item_id NOT IN (SELECT id FROM items)"))
-            missing = "SELECT id FROM items WHERE id NOT IN (SELECT item_id FROM item_numbers) ORDER BY id"
-            connection.execute(text(f"INSERT INTO item_numbers (item_id) {missing}"))
+            connection.execute(text("DELETE FROM item_numbers"))
+            connection.execute(text("INSERT INTO item_numbers (item_id) SELECT id FROM items ORDER BY id"))
             words = "SELECT number, text FROM item_numbers JOIN items ON items.id = item_id"
             connection.execute(text(f"INSERT INTO {_SEARCH} (rowid, text) {words}"))
 
@@ -117,7 +132,11 @@ def _has(connection: Connection, table: str) -> bool:
 
 
 def _said_by_sqlite(connection: Connection, check: str) -> list[Damage]:
-    lines = [str(line) for line in connection.scalars(text(f"PRAGMA {check}(1000)"))]
+    try:
+        lines = [str(line) for line in connection.scalars(text(f"PRAGMA {check}(1000)"))]
+    except DBAPIError as error:
+        # It gave up half-way: reading each table tells whether rows are lost, or only what is made of them.
+        return _read_through(connection) or [Damage("index", "?", 1, _short(str(_unreadable(error).said)))]
     if lines == ["ok"]:
         return []
     trees = _trees(connection)
@@ -126,16 +145,34 @@ def _said_by_sqlite(connection: Connection, check: str) -> list[Damage]:
         for line in whole.splitlines():
             if not line.startswith("***"):
                 counts.setdefault(_place(line, trees), []).append(line)
+    if ("table", "?") in counts and not (lost := _read_through(connection)):
+        counts[("index", "?")] = counts.pop(("table", "?"))
+    elif ("table", "?") in counts:
+        return lost
     return [Damage(kind, name, len(said), _short(said[0])) for (kind, name), said in counts.items()]
+
+
+def _read_through(connection: Connection) -> list[Damage]:
+    """The tables that cannot be read to their end, indexes left aside."""
+    found = []
+    tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'"))
+    for name in tables.scalars().all():
+        columns = [row[1] for row in connection.execute(text(f'PRAGMA table_info("{name}")'))]
+        whole = " + ".join(f'coalesce(length("{column}"), 0)' for column in columns) or "0"
+        try:
+            connection.execute(text(f'SELECT sum({whole}) FROM "{name}" NOT INDEXED')).all()  # noqa: S608 - names of the schema
+        except DBAPIError as error:
+            kind: Kind = "search" if name in _SEARCH_TABLES else "table"
+            found.append(Damage(kind, _SEARCH if kind == "search" else name, 1, _unreadable(error).said))
+    return found
 
 
 def _trees(connection: Connection) -> dict[int, tuple[Kind, str]]:
     """The table or index of each root page. Tables that keep their rows in their own index are tables."""
     rows = connection.execute(text("SELECT rootpage, type, name, tbl_name FROM sqlite_master WHERE rootpage > 0"))
-    own = {"item_words_data", "item_words_idx", "item_words_docsize", "item_words_config"}
     found: dict[int, tuple[Kind, str]] = {}
     for root, kind, name, table in rows:
-        if table in own:
+        if table in _SEARCH_TABLES:
             found[root] = ("search", _SEARCH)
         else:
             found[root] = ("index", name) if kind == "index" else ("table", name)

@@ -3,8 +3,6 @@
 All is prepared in a file beside the target. Killed before the last step, nothing has changed; after it, all has.
 """
 
-import fcntl
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from model.errors import ArtefactError
 from model.store import current_name, set_current
 from service.backup.copying import alone, fill_postgresql, read_only, step_of, total_rows
 from service.backup.manifest import DATABASE, MODEL, SPOOL, BackupError, Manifest
+from service.backup.placing import SIDES, refuse_open, set_aside, sync
 from service.backup.verify import verify
 from service.database import connect_database, open_database
 from service.leftovers import half_written, temporary_name
@@ -29,11 +28,7 @@ from service.settings import Settings
 from service.workplace.access_schema import SIGN_IN_TRIES
 from service.workplace.audit import record
 from service.workplace.schema import CLAIMS, SESSIONS
-from service.workplace.times import now
 
-#: Where SQLite notes, in the file beside a database, that somebody has it open.
-_OPEN_BYTE: Final = 128
-_SIDES: Final = ("-wal", "-shm", "-journal")
 #: What was true of people at work then, and is not now.
 _PASSING: Final = (SESSIONS, CLAIMS, SIGN_IN_TRIES)
 
@@ -80,16 +75,16 @@ def _to_file(settings: Settings, folder: Path, manifest: Manifest, path: Path, r
     if not path.name or path.name == ":memory:":
         raise BackupError("Une base en mémoire ne se restaure pas.")
     if path.exists():
-        _refuse_open(path)
+        refuse_open(path)
         if not replace and _holds(connect_database(settings.database_url)):
             raise BackupError(
                 f"{path} contient déjà quelque chose : --replace pour le remplacer (l'ancien fichier est gardé à côté)."
             )
     with _prepared(settings, folder, path.parent) as (ready, purged):
         spooled, model = _put_files(settings, folder, manifest)
-        aside = _set_aside(path) if path.exists() else None
+        aside = set_aside(path) if path.exists() else None
         ready.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     return Restored(manifest, aside, purged, spooled, model)
 
 
@@ -136,10 +131,10 @@ def _prepared(settings: Settings, folder: Path, beside: Path) -> Iterator[tuple[
         finally:
             engine.dispose()
         alone(ready)
-        _sync(ready)
+        sync(ready)
         yield ready, purged
     finally:
-        for name in ("", *_SIDES):
+        for name in ("", *SIDES):
             ready.with_name(f"{ready.name}{name}").unlink(missing_ok=True)
 
 
@@ -154,46 +149,12 @@ def _holds(engine: Engine) -> bool:
         engine.dispose()
 
 
-def _refuse_open(path: Path) -> None:
-    """See that no process has the file open, even one that cannot be read any more.
-
-    Raises:
-        BackupError: one has.
-    """
-    beside = path.with_name(f"{path.name}-shm")
-    if not beside.exists():
-        return
-    with beside.open("rb+") as shared:
-        try:
-            fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _OPEN_BYTE)
-        except OSError as error:
-            raise BackupError(f"{path} est ouvert par un service en marche : arrêtez-le d'abord.") from error
-
-
 def _refuse_others(engine: Engine) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
     with engine.connect() as connection:
         others = connection.execute(text(f"{query} AND pid <> pg_backend_pid()")).scalar_one()
     if others:
         raise BackupError(f"{others} autre(s) connexion(s) à la base PostgreSQL : arrêtez le service d'abord.")
-
-
-def _set_aside(path: Path) -> Path:
-    """Keep the present file under another name too; what SQLite has beside it goes along."""
-    aside = path.with_name(f"{path.name}.avant-{now():%Y%m%dT%H%M%SZ}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.avant-{now():%Y%m%dT%H%M%SZ}-{number}")
-    with suppress(sqlite3.Error):
-        alone(path)
-    os.link(path, aside)
-    for side in _SIDES:
-        # A journal that stayed would be played on the file that comes.
-        beside = path.with_name(f"{path.name}{side}")
-        if beside.exists():
-            beside.rename(aside.with_name(f"{aside.name}{side}"))
-    return aside
 
 
 def _put_files(settings: Settings, folder: Path, manifest: Manifest) -> tuple[int, bool]:
@@ -222,11 +183,3 @@ def _put_files(settings: Settings, folder: Path, manifest: Manifest) -> tuple[in
         set_current(settings.model_dir, source.name)
         return spooled, True
     return spooled, False
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from model.labels import INDICATOR_IDS
 from model.records import Prediction
 from service.batch.records import format_of
+from service.inert import in_order_json, spreadsheet_cell
 
 COLUMN_NAMES: Final = (
     "id",
@@ -48,7 +49,7 @@ def flat_row(prediction: Prediction) -> dict[str, Any]:
         "risk_level": prediction.risk.level if prediction.risk else None,
         "stance": prediction.stance.value if prediction.stance else None,
         "model_version": prediction.model_version,
-        "evidence": json.dumps(evidence, ensure_ascii=False) if prediction.status == "ok" else None,
+        "evidence": in_order_json(json.dumps(evidence, ensure_ascii=False)) if prediction.status == "ok" else None,
         "practices": ", ".join(dict.fromkeys(practice.id for practice in prediction.practices)),
         "error": f"{problem.code}: {problem.message}" if problem else None,
     }
@@ -84,13 +85,6 @@ def csv_line(cells: list[Any], delimiter: str) -> bytes:
     line = io.StringIO()
     csv.writer(line, delimiter=delimiter).writerow(cells)
     return line.getvalue().encode()
-
-
-def spreadsheet_cell(value: Any) -> Any:
-    """A value that a spreadsheet program shows as it is: a leading sign of formula would be computed."""
-    if not isinstance(value, str):
-        return value
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _json_line(prediction: Prediction) -> bytes:

@@ -23,8 +23,9 @@ from openpyxl.writer.excel import ExcelWriter
 
 from model.errors import BatchError
 from model.records import Prediction
-from service.batch.encode import COLUMN_NAMES, csv_line, delimiter_of, encoder_for, spreadsheet_cell
+from service.batch.encode import COLUMN_NAMES, csv_line, delimiter_of, encoder_for
 from service.batch.records import format_of
+from service.inert import spreadsheet_cell
 
 _ROWS_A_GROUP: Final = 1_000
 _XLSX_CELL: Final = 32_767

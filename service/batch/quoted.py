@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -116,5 +116,5 @@ def _loosely(line: str, delimiter: str) -> list[str] | None:
 
 def repeated(names: Sequence[str]) -> list[str]:
     """The names that stand more than once among the columns, in order; blank ones aside."""
-    seen: set[str] = set()
-    return list(dict.fromkeys(name for name in names if name and (name in seen or seen.add(name))))
+    counted = Counter(names)
+    return [name for name in counted if name and counted[name] > 1]

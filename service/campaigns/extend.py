@@ -158,7 +158,7 @@ def _doubts(source: Source, candidate: Candidate, marks: Sequence[Mark]) -> list
 
 
 def _sentence(text: str, mark: Mark) -> str:
-    stops = regex.compile(r"[.!?…]+\s|\n")
+    stops = regex.compile(r"(?<![.!?…])[.!?…]+\s|\n")
     start = max((one.end() for one in stops.finditer(text, 0, mark.start)), default=0)
     after = stops.search(text, mark.end)
     return " ".join(fold(text[start : after.start() if after else len(text)]).split()).rstrip(" .!?…")

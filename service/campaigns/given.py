@@ -19,7 +19,7 @@ _IN_NOTICE: Final = 9
 _AFTER_NOUN: Final = 5
 _SIGNED: Final = 4
 
-_STOP: Final = regex.compile(r"[.!?…]+[\s»\")]|\n")
+_STOP: Final = regex.compile(r"(?<![.!?…])[.!?…]+[\s»\")]|\n")
 _PART: Final = regex.compile(r"[,;:–—(|/]|\s-\s")
 #: « tél. », « n° » and what else ends in a full stop without ending the sentence.
 _SHORT: Final = regex.compile(r"\b(tel|mob|port|adr|ins|infos|contact|sms)\.(?=\s)")

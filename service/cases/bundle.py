@@ -25,6 +25,7 @@ from service.cases.layout import Export, blocks_of, title_of
 from service.cases.pdf import pdf_of
 from service.cases.schema import CASE_EXPORTS
 from service.cases.word import docx_of
+from service.inert import in_order, spreadsheet_cell
 from service.workplace.people import Person
 from service.workplace.times import now
 
@@ -43,8 +44,6 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "json": ("application/json", CONTENT),
     "csv": ("text/csv; charset=utf-8", "textes.csv"),
 }
-#: A spreadsheet runs a cell that starts so.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "oui" if value else "non"
-    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return spreadsheet_cell(in_order(value))
 
 
 def _manifest(content: Content, pieces: Mapping[str, bytes], person: Person, moment: datetime) -> dict[str, Any]:

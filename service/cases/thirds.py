@@ -43,7 +43,7 @@ _NAMES: Final = frozenset({"person", "handle"})
 _REACH: Final = frozenset({"phone", "email", "url", "handle", "address", "siret", "rpps", "adeli", "registration"})
 #: How to reach somebody, where no model said that it is there.
 _REACHED: Final = (
-    ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("handle", re.compile(r"(?<![\w.])@\w[\w.]{2,}")),
     ("phone", re.compile(r"(?<![\d.,/-])(?:\+\d{1,3}[ .\u00a0\u202f-]?|0)\d(?:[ .\u00a0\u202f-]?\d\d){4}(?!\d)")),
 )
@@ -51,7 +51,7 @@ _REACHED: Final = (
 _LOOSE: Final = frozenset({"person", "phone", "nir", "iban", "card"})
 _SHORTEST: Final = 3
 _WORD: Final = re.compile(r"\w+")
-_SENTENCE: Final = regex.compile(r"[.!?…]+[\s»\")]|\n")
+_SENTENCE: Final = regex.compile(r"(?<![.!?…])[.!?…]+[\s»\")]|\n")
 _SHORT_WORDS: Final = regex.compile(r"\b(?:tel|tél|mob|port|mme|mlle|mr?|dr|pr|me)\.(?=\s)|(?<=\p{Lu})\.", regex.IGNORECASE)
 #: Somebody whom a text speaks of: their number is not its author's.
 _OTHERS: Final = regex.compile(

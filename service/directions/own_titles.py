@@ -14,7 +14,7 @@ from model.text import fold
 _BEFORE: Final = 80
 _AFTER: Final = 60
 _SIGNED: Final = 120
-_STOP: Final = regex.compile(r"[!?…]+\s|(?<!\b(?:dr|pr|m|mr|mme|mlle))\.\s|\n")
+_STOP: Final = regex.compile(r"(?<![!?…])[!?…]+\s|(?<!\b(?:dr|pr|m|mr|mme|mlle))\.\s|\n")
 _SELF: Final = regex.compile(
     r"(?:\b(?:je suis|j'exerce|nous sommes|en tant qu(?:e|')|moi,?|suis)(?!\w)|\bje,)"
     r"(?:\s*(?:un|une|deux|trois|aussi|egalement|d'abord|toujours|donc|moi-meme|diplome\w*|la|le|votre|docteure?|dr|en|,)){0,3}\s*$"

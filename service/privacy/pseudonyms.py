@@ -117,9 +117,10 @@ def _whole_names(text: str, found: Iterable[Personal], known: Collection[str]) -
 
 
 def key_of(engine: Engine, settings: Settings) -> bytes:
-    """The operator's key (VIGIE_PSEUDONYM_KEY), else one that this database keeps for itself."""
-    if settings.pseudonym_key is not None:
-        return settings.pseudonym_key.get_secret_value().encode()
+    """The operator's key (VIGIE_PSEUDONYM_KEY, else VIGIE_SECRET_KEY), else one that this database keeps for itself."""
+    for given in (settings.pseudonym_key, settings.secret_key):
+        if given is not None:
+            return given.get_secret_value().encode()
     with engine.begin() as connection:
         return secret(connection)
 

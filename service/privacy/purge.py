@@ -5,13 +5,13 @@ goes on, cleaning included. Asked twice, it does nothing the second time.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from model.errors import VigieError
 from service.database import FEEDBACK, TEXTS
@@ -19,7 +19,7 @@ from service.privacy.cleaning import clean_files
 from service.privacy.manifest import write_manifest
 from service.privacy.removal import LOT, Reason, remove_copies, remove_items
 from service.privacy.retention import ITEM_RULES, RULES, days_of, going_items, rows_of
-from service.privacy.schema import PAST_DECISIONS, PURGED, PURGES
+from service.privacy.schema import PURGED, PURGES
 from service.privacy.unsaid import unsay_case, unsay_requests
 from service.settings import Settings
 from service.workplace.audit import record
@@ -142,6 +142,8 @@ def _remove_feedback(connection: Connection, digests: Sequence[str], before: dat
     """A correction alone leaves the text that it is about, which has its own time."""
     where = (FEEDBACK.c.sha256.in_(digests), FEEDBACK.c.received_at < before)
     rows = connection.execute(select(FEEDBACK.c.id, FEEDBACK.c.sha256).where(*where)).all()
+    if not rows:
+        return 0
     trace = {"kind": "feedback", "why": reason.why, "purged_at": now(), "written": reason.written}
     connection.execute(PURGED.insert(), [trace | {"item_id": row.id, "sha256": row.sha256} for row in rows])
     connection.execute(delete(FEEDBACK).where(FEEDBACK.c.id.in_([row.id for row in rows])))
@@ -186,12 +188,19 @@ def _end(engine: Engine, settings: Settings, id: str, person: Person | None) -> 
     return Purged(counts)
 
 
+def finish(engine: Engine, settings: Settings, counts: Mapping[str, int], person: Person | None) -> None:
+    """After rows were taken out otherwise (an erasure): the manifest, the exports, the bytes in the files.
+
+    Raises:
+        PurgeError: the files could not be cleaned now; the next purge does it.
+    """
+    with engine.begin() as connection:
+        id = str(uuid.uuid4())
+        values: dict[str, Any] = {"id": id, "state": "cleaning", "counts": dict(counts), "started_at": now()}
+        connection.execute(PURGES.insert().values(**values, user_id=person.id if person else None))
+    _end(engine, settings, id, person)
+
+
 def purges_of(connection: Connection, limit: int = 20) -> list[Any]:
     """The last purges, newest first, as rows of `purges`."""
     return list(connection.execute(select(PURGES).order_by(PURGES.c.started_at.desc()).limit(limit)).mappings())
-
-
-def kept_figures(connection: Connection) -> tuple[int, int]:
-    """How many texts were purged, and how many decisions on them are still counted."""
-    texts = connection.execute(select(func.count()).select_from(PURGED).where(PURGED.c.kind == "item")).scalar_one()
-    return int(texts), int(connection.execute(select(func.count()).select_from(PAST_DECISIONS)).scalar_one())

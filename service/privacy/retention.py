@@ -101,6 +101,8 @@ RULE_NAMES: Final = {rule.id: rule.name for rule in RULES}
 #: Rules whose rows are texts of the workplace.
 ITEM_RULES: Final = ("new", "undecided", "level0", "decided", "golden", "case")
 
+#: Decisions by which a person looks at a contested text again.
+ANEW: Final = ("first", "revision", "adjudication")
 #: Why texts past their time are kept all the same, in French.
 KEPT: Final = {
     "open_case": "dans un dossier qui n'est pas clos : jamais purgés",
@@ -132,6 +134,27 @@ class Plan:
         """How many rows and files, all rules together."""
         return sum(line.going for line in self.lines)
 
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        return {
+            "made_at": self.made_at.isoformat(timespec="seconds"),
+            "going": self.going,
+            "rules": [
+                {
+                    "id": line.rule.id,
+                    "name": line.rule.name,
+                    "setting": line.rule.variable,
+                    "days": line.days,
+                    "since": line.rule.since,
+                    "going": line.going,
+                    "oldest": line.oldest.isoformat(timespec="seconds") if line.oldest else None,
+                    "kept": {KEPT[name]: number for name, number in line.kept.items()},
+                    "reason": line.rule.reason,
+                }
+                for line in self.lines
+            ],
+        }
+
 
 def days_of(settings: Settings, rule: Rule) -> int:
     """How many days a rule keeps."""
@@ -150,7 +173,7 @@ def contested() -> ColumnElement[bool]:
         select(DECISIONS.c.number).where(
             DECISIONS.c.item_id == REEXAMINATIONS.c.item_id,
             DECISIONS.c.number > REEXAMINATIONS.c.after,
-            DECISIONS.c.kind.in_(("first", "revision", "adjudication")),
+            DECISIONS.c.kind.in_(ANEW),
         )
     ).correlate(REEXAMINATIONS)
     asked = select(REEXAMINATIONS.c.item_id).join(REQUESTS, REQUESTS.c.id == REEXAMINATIONS.c.request_id)

@@ -6,7 +6,23 @@ that figures still count it.
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, Date, DateTime, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
 
 import service.workplace.schema  # noqa: F401 - declares the tables that these refer to
 from service.database import METADATA
@@ -120,3 +136,9 @@ REEXAMINATIONS: Final = Table(
     _instant("asked_at"),
     Column("due_on", Date, nullable=False),
 )
+
+
+def kept_figures(connection: Connection) -> tuple[int, int]:
+    """How many texts were purged, and how many decisions on them are still counted."""
+    texts = connection.execute(select(func.count()).select_from(PURGED).where(PURGED.c.kind == "item")).scalar_one()
+    return int(texts), int(connection.execute(select(func.count()).select_from(PAST_DECISIONS)).scalar_one())

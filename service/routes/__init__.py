@@ -24,6 +24,7 @@ WORKPLACE_ROUTES: tuple[str, ...] = (
     "accounts",
     "provider",
     "people",
+    "privacy",
     "journal",
     "cases",
     "campaign_cases",
@@ -39,10 +40,12 @@ WORKPLACE_TASKS: tuple[str, ...] = (
     "observing:keep_observing",
     "audit_anchor:keep_anchoring",
     "clock:keep_settling",
+    "drifting:keep_watching",
 )
 
 #: Parts of a text's page that other modules make: "service.module:function" of `service.workplace.panels.ItemPanel`.
 ITEM_PANELS: tuple[str, ...] = (
+    "service.privacy.reexamination:contested_panel",
     "service.directions.panels:directions",
     "service.campaigns.panel:campaign_panel",
     "service.workplace.seen_again:receptions_panel",

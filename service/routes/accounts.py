@@ -71,8 +71,15 @@ def enter(request: Request, state: State, person: Person, to: str, way: str = "p
         known = signin.seal_device(
             state.keyring, request.cookies.get(signin.DEVICE_COOKIE, ""), person.login, secrets.token_urlsafe(16)
         )
-        kept = {"max_age": signin.DEVICE_SECONDS, "path": SIGN_IN, "httponly": True, "secure": secure}
-        answer.set_cookie(signin.DEVICE_COOKIE, known, samesite="strict", **kept)
+        answer.set_cookie(
+            signin.DEVICE_COOKIE,
+            known,
+            max_age=signin.DEVICE_SECONDS,
+            path=SIGN_IN,
+            httponly=True,
+            samesite="strict",
+            secure=secure,
+        )
     return answer
 
 

@@ -16,6 +16,7 @@ from service.access import AdministratorDep, ReviewerDep
 from service.pages import PageError, render
 from service.state import State, StateDep
 from service.workplace import lineage, loop
+from service.workplace.columns import guarded
 from service.workplace.flips import FRESH, open_flipped, open_flips
 from service.workplace.masking import hidden_text
 from service.workplace.people import Person
@@ -215,7 +216,8 @@ def flips_csv(state: StateDep, person: ReviewerDep, id: str) -> Response:
     for number, flip in flips.items():
         expected = " ".join(map(str, flip["expected"]))
         way = "monte" if flip["direction"] == "up" else "descend"
-        writer.writerow([number, flip["part"], flip["id"], expected, flip["before"], flip["after"], way, _NEARER[flip["nearer"]]])
+        name = guarded(str(flip["id"]))
+        writer.writerow([number, flip["part"], name, expected, flip["before"], flip["after"], way, _NEARER[flip["nearer"]]])
     name = f"bascules-{found.id[:8]}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response("\ufeff" + content.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -8,6 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from service.access import AnalystDep
+from service.drift.references import model_of
+from service.drift.view import Watched, drift_figures
+from service.drift.watching import drift_of
 from service.pages import PageError, render
 from service.state import State, StateDep
 from service.workplace.agreement import measure, quality
@@ -30,6 +33,10 @@ _FEW: Final = 5_000
 def _overview(state: State) -> Overview:
     with state.engine.connect() as connection:
         return count_all(connection)
+
+
+def _drift(state: State) -> Watched:
+    return drift_of(state.engine, model_of(state.analyser.artefact))
 
 
 def _agreement(state: State) -> Figure:
@@ -70,13 +77,15 @@ def overview(request: Request, state: StateDep, person: AnalystDep) -> HTMLRespo
     found = _ready(state, _overview)
     if found is None:
         return _counting(request, person, "Aperçu")
-    return render(request, "overview.html", person, found=found, figures=_figures(found, person))
+    drift = _waited(state, _drift)
+    figures = [*_figures(found, person), *drift_figures(drift)]
+    return render(request, "overview.html", person, found=found, figures=figures, drift=drift)
 
 
 @router.get("/apercu/{name}.csv")
 def overview_csv(state: StateDep, person: AnalystDep, name: str) -> Response:
     """The table of one figure."""
-    return _csv(_figures(_waited(state, _overview), person), name)
+    return _csv([*_figures(_waited(state, _overview), person), *drift_figures(_waited(state, _drift))], name)
 
 
 @router.get("/accord", response_class=HTMLResponse)

@@ -81,8 +81,8 @@ def _one(request: Request, state: State, person: Person, person_id: str, status:
 
 def _ask(request: Request, person: Person, account: Account, question: str, told: str, act: str, **more: str) -> Response:
     """A page that asks before something is done to an account: a question, what will follow, the words of the button."""
-    values = {"account": account, "question": question, "told": told, "act": act, "fields": more}
-    return render(request, "accounts_question.html", person, **values)
+    words: dict[str, Any] = {"question": question, "told": told, "act": act}
+    return render(request, "accounts_question.html", person, account=account, fields=more, **words)
 
 
 def _back(person_id: str, done: str) -> Response:

@@ -9,6 +9,7 @@ from model.labels import CHANNELS, INDICATORS, LEVELS, STANCES, TARGETS, Label
 from service.access import OPEN, KeyDep
 from service.database import find_text
 from service.problems import ApiError
+from service.rates import allowances
 from service.schemas import (
     FeedbackBody,
     FeedbackResponse,
@@ -66,12 +67,15 @@ def labels() -> LabelsResponse:
 
 def limits_of(settings: Settings) -> Limits:
     """The limits that a service with these settings keeps."""
+    allowed = allowances(settings)
     return Limits(
         max_characters=settings.max_characters,
         max_items=settings.max_items,
         max_body_bytes=settings.max_body_bytes,
         max_line_bytes=settings.max_line_bytes,
-        rate_per_minute=settings.rate_per_minute or None,
+        rate_per_minute=allowed["address"] or None,
+        account_rate_per_minute=allowed["account"] or None,
+        key_rate_per_minute=allowed["key"] or None,
         timeout=settings.timeout,
         max_queue=settings.max_queue,
         max_wait=settings.max_wait,
@@ -119,6 +123,8 @@ def ready(state: StateDep) -> Health:
 
 
 @router.get("/metrics", dependencies=[OPEN], tags=["exploitation"], summary="Mesures Prometheus", response_class=Response)
-async def metrics(state: StateDep) -> Response:
-    """Compteurs et durées, sans texte ni identifiant."""
-    return Response(state.metrics.exposed(), media_type=CONTENT_TYPE_LATEST)
+def metrics(state: StateDep) -> Response:
+    """Compteurs, durées et ce qui attend, sans texte ni identifiant."""
+    artefact = state.analyser.artefact
+    counted = state.metrics.exposed() + state.gauges.exposed(artefact.version, artefact.folder)
+    return Response(counted, media_type=CONTENT_TYPE_LATEST)

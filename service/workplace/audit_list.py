@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, select
 
 from model.errors import VigieError
-from service.workplace.audit_actions import ACTIONS, GROUPS
+from service.workplace.audit_actions import ACTIONS, DETAILS, GROUPS
 from service.workplace.audit_chain import FIELDS
 from service.workplace.audit_schema import AUDIT
 from service.workplace.exports import csv_lines
@@ -103,11 +103,24 @@ class Shown:
         return ACTIONS.get(self.action, self.action)
 
     @property
+    def told(self) -> list[tuple[str, str]]:
+        """The details, each with its name, in French as far as they are words."""
+        return [(DETAILS.get(name, name), _words(value)) for name, value in self.details.items()]
+
+    @property
     def link(self) -> str | None:
         """The page of what it is about, if there is one."""
         kind, _, id = self.object.partition(":")
         place = _PLACES.get(kind)
         return f"{place}/{id}" if place and id.replace("-", "").isalnum() else None
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "oui" if value else "non"
+    if isinstance(value, list):
+        return ", ".join(map(_words, value)) or "–"
+    return "–" if value is None else str(value)
 
 
 _PLACES: Final = {

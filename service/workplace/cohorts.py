@@ -15,14 +15,17 @@ effective number of texts (Kish, « Survey Sampling », 1965), as in Korn and Gr
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, or_, select
 
+from service.privacy.schema import PAST_DECISIONS, PURGED
 from service.workplace.decided import VALID
 from service.workplace.estimates import Estimate, weighted_share
 from service.workplace.said import FLAGGED
 from service.workplace.schema import DECISIONS, ITEMS, TRAINING_DECISIONS, TRAININGS
+from service.workplace.times import aware
 
 #: Imports of fewer texts than this make one cohort together.
 SMALL: Final = 100
@@ -70,18 +73,7 @@ class _Cohort:
 
 def sample(connection: Connection) -> Sample:
     """The estimates of a database as it stands, by queries along indexes."""
-    cohorts = _cohorts(connection)
-    frontiers = [cohort.frontier for cohort in cohorts.values()]
-    furthest = None if None in frontiers else max((each for each in frontiers if each), default="")
-    of_import = {name: cohort for name, cohort in cohorts.items() if name != _TOGETHER}
-    together = cohorts.get(_TOGETHER)
-    for row in _decided(connection, furthest):
-        cohort = of_import.get(row.import_id, together)
-        if cohort is None:
-            continue  # came since the cohorts were counted
-        cohort.learned += bool(row.learned)
-        if cohort.frontier is None or row.sha256 < cohort.frontier:
-            cohort.sample.append(row)
+    cohorts = _sampled(connection)
     counted = [cohort for cohort in cohorts.values() if any(row.by_chance for row in cohort.sample)]
     rows = [row for cohort in counted for row in cohort.sample]
     return Sample(
@@ -97,6 +89,44 @@ def sample(connection: Connection) -> Sample:
         prevalence=_share(counted, _any, _true, unlearned=False),
         recall=_share(counted, _true, _flagged, unlearned=True),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A text of the random sample that the model flags: when it was received, whether people flag it, what it weighs."""
+
+    received_at: datetime
+    right: bool
+    weight: float
+
+
+def flagged_by_chance(connection: Connection) -> list[Flagged]:
+    """The texts on which the precision of `sample` is estimated, those that the model learned from left out."""
+    found = []
+    for cohort in _sampled(connection).values():
+        rows = [row for row in cohort.sample if not row.learned]
+        answered = [row for row in rows if row.decided_level is not None]
+        if answered and any(row.by_chance for row in rows):
+            weight = cohort.weight(len(answered), unlearned=True)
+            found += [Flagged(aware(row.received_at), _true(row), weight) for row in answered if _flagged(row)]
+    return found
+
+
+def _sampled(connection: Connection) -> dict[str, _Cohort]:
+    """The cohorts with what was read before their frontiers."""
+    cohorts = _cohorts(connection)
+    frontiers = [cohort.frontier for cohort in cohorts.values()]
+    furthest = None if None in frontiers else max((each for each in frontiers if each), default="")
+    of_import = {name: cohort for name, cohort in cohorts.items() if name != _TOGETHER}
+    together = cohorts.get(_TOGETHER)
+    for row in (*_decided(connection, furthest), *_past(connection)):
+        cohort = of_import.get(row.import_id, together)
+        if cohort is None:
+            continue  # came since the cohorts were counted
+        cohort.learned += bool(row.learned)
+        if cohort.frontier is None or row.sha256 < cohort.frontier:
+            cohort.sample.append(row)
+    return cohorts
 
 
 def _any(_: Any) -> bool:
@@ -133,14 +163,41 @@ def _cohorts(connection: Connection) -> dict[str, _Cohort]:
         .where(or_(ITEMS.c.status == "ok", ITEMS.c.status.is_(None)))
         .group_by(ITEMS.c.import_id)
     )
-    units = [(import_id or _TOGETHER, size, frontier) for import_id, size, frontier in connection.execute(query)]
+    units = {import_id or _TOGETHER: (size, frontier) for import_id, size, frontier in connection.execute(query)}
+    # What was purged still counts: leaving out what goes first, level 0, would make of the rest no random sample.
+    for import_id, size, frontier in connection.execute(_purged()):
+        there, other = units.get(import_id or _TOGETHER, (0, None))
+        units[import_id or _TOGETHER] = there + size, min((one for one in (frontier, other) if one is not None), default=None)
     found: dict[str, _Cohort] = defaultdict(_Cohort)
-    for name, size, frontier in units:
+    for name, (size, frontier) in units.items():
         cohort = found[name if size >= SMALL else _TOGETHER]
         cohort.size += size
         if frontier is not None:
             cohort.frontier = frontier if cohort.frontier is None else min(cohort.frontier, frontier)
     return dict(found)
+
+
+def _purged() -> "Select[Any]":
+    """As `_cohorts` counts texts, those that were purged; one that nobody had decided on is a frontier for good."""
+    open_text = or_(PURGED.c.status.is_(None), PURGED.c.state == "new")
+    columns = (PURGED.c.import_id, func.count(), func.min(case((open_text, PURGED.c.sha256))))
+    read = or_(PURGED.c.status == "ok", PURGED.c.status.is_(None))
+    return select(*columns).where(PURGED.c.kind == "item", read).group_by(PURGED.c.import_id)
+
+
+def _past(connection: Connection) -> Sequence[Any]:
+    """As `_decided`, the texts that were purged."""
+    drawn = PAST_DECISIONS.c.item_id == PURGED.c.item_id, PAST_DECISIONS.c.drawn_by == _RANDOM, PAST_DECISIONS.c.held
+    taught = (
+        select(PAST_DECISIONS.c.item_id)
+        .join(TRAINING_DECISIONS, TRAINING_DECISIONS.c.decision_id == PAST_DECISIONS.c.id)
+        .join(TRAININGS, TRAININGS.c.id == TRAINING_DECISIONS.c.training_id)
+        .where(PAST_DECISIONS.c.item_id == PURGED.c.item_id, TRAININGS.c.challenger == PURGED.c.model_version)
+    )
+    columns = [PURGED.c[name] for name in ("import_id", "sha256", "level", "decided_level", "received_at")]
+    flags = (exists(select(PAST_DECISIONS.c.id).where(*drawn)).label("by_chance"), exists(taught).label("learned"))
+    where = (PURGED.c.kind == "item", PURGED.c.status == "ok", PURGED.c.state != "new")
+    return connection.execute(select(*columns, *flags).where(*where)).all()
 
 
 def _decided(connection: Connection, furthest: str | None) -> Sequence[Any]:
@@ -155,7 +212,7 @@ def _decided(connection: Connection, furthest: str | None) -> Sequence[Any]:
         .where(TRAININGS.c.challenger == ITEMS.c.model_version)
         .where(DECISIONS.c.item_id == ITEMS.c.id)
     )
-    columns = [ITEMS.c[name] for name in ("import_id", "sha256", "level", "decided_level")]
+    columns = [ITEMS.c[name] for name in ("import_id", "sha256", "level", "decided_level", "received_at")]
     said: list[ColumnElement[bool]] = [ITEMS.c.status == "ok", ITEMS.c.state != "new"]
     flags = (by_chance.label("by_chance"), exists(learned_from).label("learned"))
     if furthest is None:
@@ -171,4 +228,4 @@ def frontiers(connection: Connection) -> Mapping[str, str | None]:
     return {name: cohort.frontier for name, cohort in _cohorts(connection).items()}
 
 
-__all__ = ["SMALL", "Sample", "frontiers", "sample"]
+__all__ = ["SMALL", "Flagged", "Sample", "flagged_by_chance", "frontiers", "sample"]

@@ -11,6 +11,7 @@ from model.errors import TextError
 from model.labels import CHANNELS
 from model.text import MAX_CHARACTERS, check_text
 from service.database import sha256_text
+from service.inert import FORMULA_SIGNS
 from service.workplace.items import Received
 from service.workplace.tables import Record
 from service.workplace.times import local_zone
@@ -52,8 +53,8 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _FRENCH_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:(?: | à )(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?")
 _MILLISECONDS: Final = 10**11
 #: What a spreadsheet program would compute, behind the apostrophes that keep it from doing so.
-_GUARDED: Final = re.compile(r"'+[=+\-@\t\r\n]")
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n]")
+_GUARDED: Final = re.compile(rf"'+[{re.escape(FORMULA_SIGNS)}]")
+_FORMULA: Final = re.compile(rf"'*[{re.escape(FORMULA_SIGNS)}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from model.errors import BatchError
+from service.inert import in_order_json
 from service.workplace.columns import guarded
 from service.workplace.receptions import receptions_by_item
 from service.workplace.schema import DECISIONS, ITEMS, PREDICTIONS, USERS
@@ -179,7 +180,7 @@ def flat(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return in_order_json(json.dumps(value, ensure_ascii=False))
 
 
 def jsonl(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode
 from sqlalchemy import ColumnElement, Dialect, and_, exists, or_, select, true
 
 from model.labels import CHANNEL_IDS, INDICATOR_IDS, Label
+from service.privacy.retention import contested
 from service.workplace.people import Person
 from service.workplace.schema import CLAIMS, ITEM_PRACTICES, ITEM_SIGNS, ITEMS
 from service.workplace.search import LONGEST, matches
@@ -63,6 +64,7 @@ class Filter:
     hesite: str = ""
     contredit: str = ""
     ressemble: str = ""
+    reexamen: str = ""
     q: str = ""
     tri: str = "score"
     sens: str = "desc"
@@ -84,7 +86,7 @@ class Filter:
             "tenu": _HELD,
             "tri": tuple(SORTS),
             "sens": ("asc", "desc"),
-            **dict.fromkeys(("danger", "hesite", "contredit", "ressemble"), ("1",)),
+            **dict.fromkeys(("danger", "hesite", "contredit", "ressemble", "reexamen"), ("1",)),
         }
         kept = {name: value for name, value in values.items() if value and value in allowed.get(name, (value,))}
         for name in ("depuis", "jusqua"):
@@ -157,6 +159,8 @@ def conditions(wanted: Filter, person: Person, dialect: Dialect) -> list[ColumnE
     found += [column.is_(true()) for name, column in _FLAGS.items() if getattr(wanted, name)]
     if wanted.ressemble:
         found.append(items.resembles.is_not(None))
+    if wanted.reexamen:
+        found.append(contested())
     found += _between(wanted) + _people(wanted, person)
     if wanted.q and (clause := matches(wanted.q, dialect)) is not None:
         found.append(and_(true(), clause))

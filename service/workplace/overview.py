@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Table, and_, case, func, select, true
 
 from model.labels import CHANNELS, INDICATORS, LEVELS
 from model.tables import load_tables
+from service.privacy.schema import PAST_DECISIONS, PURGED, kept_figures
 from service.workplace.cohorts import Sample, sample
 from service.workplace.decided import VALID
 from service.workplace.said import FLAGGED
@@ -78,6 +79,8 @@ class Overview:
     channels: Sequence[Count]
     sample: Sample
     load: Sequence[Load]
+    purged: int = 0
+    past_decisions: int = 0
 
 
 def has_more_than(connection: Connection, texts: int) -> bool:
@@ -100,6 +103,7 @@ def count_all(connection: Connection) -> Overview:
         _counts(connection, ITEMS, ITEMS.c.channel, {label.id: label.name for label in CHANNELS}),
         sample(connection),
         _load(connection),
+        *kept_figures(connection),
     )
 
 
@@ -133,7 +137,11 @@ def _weeks(connection: Connection) -> list[Week]:
     mondays = [first + number * _WEEK for number in range(_WEEKS)]
     received = _by_week(connection, mondays, ITEMS.c.received_at, true())
     decided = _by_week(connection, mondays, DECISIONS.c.made_at, VALID)
-    return [Week(*found) for found in zip(mondays, received, decided, strict=True)]
+    # Texts that were purged were received and decided on all the same.
+    gone = _by_week(connection, mondays, PURGED.c.received_at, PURGED.c.kind == "item")
+    past = _by_week(connection, mondays, PAST_DECISIONS.c.made_at, PAST_DECISIONS.c.held)
+    rows = zip(mondays, received, gone, decided, past, strict=True)
+    return [Week(monday, came + before, said + then) for monday, came, before, said, then in rows]
 
 
 def _by_week(connection: Connection, mondays: Sequence[date], column: Column[Any], where: Any) -> list[int]:

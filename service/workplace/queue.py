@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, literal, literal_column, or_, select, tuple_
 
+from service.privacy.reexamination import waiting_of
 from service.workplace.claims import Claim, Taken, claim, claims_of
 from service.workplace.estimates import Recent
 from service.workplace.filters import SORTS, Filter, conditions, free_of_claims
@@ -53,6 +54,7 @@ class Row:
     resembles: str | None
     indicators: tuple[str, ...]
     claim: Claim | None
+    contested: date | None  # before which day a person looks at it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Page:
     after: str | None
 
 
-_LISTED: Final = tuple(field.name for field in fields(Row) if field.name not in ("extract", "indicators", "claim"))
+_LISTED: Final = tuple(field.name for field in fields(Row) if field.name not in ("extract", "indicators", "claim", "contested"))
 
 
 def page_of(
@@ -204,14 +206,19 @@ def _rows(connection: Connection, ids: list[str], query: str, person: Person) ->
         signs.setdefault(item_id, []).append(indicator)
     claims = claims_of(connection, ids)
     shown = hidden_texts(connection, {id: row["beginning"] for id, row in found.items()}, person)
-    return [_row(found[id], extract(shown[id], query), tuple(signs.get(id, ())), claims.get(id)) for id in ids if id in found]
+    due = waiting_of(connection, ids)
+    return [
+        _row(found[id], extract(shown[id], query), tuple(signs.get(id, ())), claims.get(id), due.get(id))
+        for id in ids
+        if id in found
+    ]
 
 
-def _row(row: RowMapping, shown: list[Piece], signs: tuple[str, ...], held: Claim | None) -> Row:
+def _row(row: RowMapping, shown: list[Piece], signs: tuple[str, ...], held: Claim | None, due: date | None) -> Row:
     values = {name: row[name] for name in _LISTED}
     for name in ("received_at", "captured_at", "decided_at"):
         values[name] = aware(values[name]) if values[name] else None
-    return Row(extract=shown, indicators=signs, claim=held, **values)
+    return Row(extract=shown, indicators=signs, claim=held, contested=due, **values)
 
 
 @dataclass(frozen=True, slots=True)

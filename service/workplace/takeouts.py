@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from model.errors import BatchError, VigieError
 from service.database import sha256_text
+from service.outages import outage_of
 from service.privacy.pseudonyms import Pseudonyms, key_of, pseudonymise
 from service.settings import Settings
 from service.state import State
@@ -241,7 +242,9 @@ def _run(engine: Engine, settings: Settings, id: str, stopping: Callable[[], boo
         except Exception as error:
             # The message of an error may quote the texts.
             _LOG.error("L'export %s est abandonné (%s).", id, type(error).__name__)
-            close_takeout(engine, id, "failed", 0, f"Erreur inattendue ({type(error).__name__}).")
+            outage = outage_of(error)
+            said = f"{outage.title}. {outage.remedy}" if outage else f"Erreur inattendue ({type(error).__name__})."
+            close_takeout(engine, id, "failed", 0, said)
         finally:
             temporary.unlink(missing_ok=True)
         (folder / f"{id}.lock").unlink(missing_ok=True)

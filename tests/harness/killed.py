@@ -1,8 +1,8 @@
 """The server killed while people decide: nothing that it acknowledged is lost, nothing is half-written.
 
-`python -m tests.harness.killed` does it twenty times (`--kills`, `--people`, `--url` of a database); the tests
-twice. The server is a process of its own, killed by SIGKILL at random moments and started again; readers go on as a browser
-would: a form whose answer never came is sent again.
+`python -m tests.harness.killed` does it twenty times (`--kills`, `--people`, `--url` of a database), `tests.harness.faults` more
+often, the tests a few times. The server is a process of its own, killed by SIGKILL at random moments, while it starts too, and
+started again; readers go on as a browser would: a form whose answer never came, or was 503, is sent again.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +26,13 @@ from service.workplace.decided import VALID
 from service.workplace.people import Person
 from service.workplace.schema import CLAIMS, DECISIONS, ITEMS
 from service.workplace.sessions import find_session, open_session
+from tests.harness.faults_zygote import Forked, Zygote
 from tests.harness.reviewers import _HIDDEN, _QUEUE, HOUR
 from tests.service.conftest import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
+#: How often it is killed again while it starts.
+_AGAIN = 0.2
 
 
 @dataclass
@@ -49,28 +52,47 @@ class Report:
 
 @dataclass
 class Served:
-    """A server in a process of its own, on a database and a port."""
+    """A server in a process of its own, on a database and a port: forked by a zygote if one is given, else started cold."""
 
     environment: Mapping[str, str]
     port: int
-    process: "subprocess.Popen[bytes] | None" = None
+    zygote: Zygote | None = None
+    process: "subprocess.Popen[bytes] | Forked | None" = None
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        if self.zygote is not None:
+            self.process = self.zygote.start(["serve"], self.environment)
+            return
         command = [sys.executable, "-m", "service.cli", "serve"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **self.environment}, **quiet)  # type: ignore[call-overload]
-        for _ in range(600):
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.launch()
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/health/live", timeout=2).status_code == 200:
                     return
             except httpx.HTTPError:
-                time.sleep(0.1)
+                time.sleep(0.02)
+            if self.over():
+                break
         raise RuntimeError("Le serveur n'a pas démarré.")
+
+    def over(self) -> bool:
+        """Whether it ended by itself."""
+        if isinstance(self.process, Forked):
+            return self.process.over()
+        return self.process is not None and self.process.poll() is not None
 
     def kill(self) -> None:
         """End it at once, whatever it is doing."""
-        if self.process is not None:
+        if isinstance(self.process, Forked):
+            self.process.kill()
+        elif self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
@@ -91,6 +113,9 @@ def _decide_on(url: str, cookie: str, csrf: str, seed: int, over: threading.Even
             except httpx.HTTPError:
                 time.sleep(0.05)
                 continue
+            if answer.status_code == 503:
+                time.sleep(0.2)
+                continue
             if answer.status_code == 303 and "fait=" in answer.headers.get("location", ""):
                 report.kept.add(pending[1]["request"])
                 report.unanswered.discard(pending[1]["request"])
@@ -104,7 +129,10 @@ def _open(client: httpx.Client, csrf: str, chance: random.Random) -> tuple[str, 
     if not opened.startswith("/textes/"):
         time.sleep(0.05)
         return None
-    page = client.get(opened).text
+    shown = client.get(opened)
+    if shown.status_code == 503:
+        return None
+    page = shown.text
     form = page[page.index('id="decision"') :].split("</form>")[0]
     said = (
         {"action": "unsure"} if chance.random() < 0.2 else {"action": "correct", "stance": "promotes", "passage": "isolation:0:9"}
@@ -112,12 +140,14 @@ def _open(client: httpx.Client, csrf: str, chance: random.Random) -> tuple[str, 
     return f"{opened.split('?')[0]}/decision", {**dict(_HIDDEN.findall(form)), "csrf": csrf, **said, "file": ""}
 
 
-def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, least: float, most: float) -> Report:
-    """Let these people decide while the server is killed so many times, `least` to `most` seconds after each start."""
-    report = Report()
-    url = f"http://127.0.0.1:{served.port}"
-    chance = random.Random(7)
-    over = threading.Event()
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def deciding(url: str, engine: Engine, people: Sequence[Person], over: threading.Event, report: Report) -> list[threading.Thread]:
+    """Let these people decide at an address until `over`; the threads that they are."""
     threads = []
     for number, person in enumerate(people):
         token = open_session(engine, person, HOUR).token
@@ -125,13 +155,30 @@ def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, le
         assert session
         args = (url, token, session.csrf, number, over, report)
         threads.append(threading.Thread(target=_decide_on, args=args, daemon=True))
+        threads[-1].start()
+    return threads
+
+
+def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, least: float, most: float) -> Report:
+    """Let these people decide while the server is killed so many times, `least` to `most` seconds after each start."""
+    report = Report()
+    chance = random.Random(7)
+    over = threading.Event()
     served.start()
-    for thread in threads:
-        thread.start()
-    for _ in range(kills):
+    threads = deciding(f"http://127.0.0.1:{served.port}", engine, people, over, report)
+    while report.kills < kills:
+        before = len(report.kept)
+        # On a busy machine people need time to find back: without a decision there is nothing to lose.
+        _wait(lambda kept=before: len(report.kept) > kept, 20)  # type: ignore[misc]
         time.sleep(chance.uniform(least, most))
         served.kill()
         report.kills += 1
+        if chance.random() < _AGAIN and report.kills < kills:
+            # While it starts: a database being opened, a port being taken.
+            served.launch()
+            time.sleep(chance.uniform(0, 1))
+            served.kill()
+            report.kills += 1
         served.start()
     over.set()
     for thread in threads:
@@ -191,7 +238,10 @@ def main() -> int:
         with engine.begin() as connection:
             people = [add_person(connection, f"lecteur{number}", "analyst") for number in range(given.people)]
         port = free_port()
-        report = run(Served(settings_of(url, port, Path(folder)), port), engine, people, given.kills, 0.5, 5.0)
+        zygote = Zygote(Path("artefacts").resolve(), Path(folder) / "journal")
+        served = Served(settings_of(url, port, Path(folder)), port, zygote)
+        report = run(served, engine, people, given.kills, 0.3, 2.0)
+        zygote.stop()
         wrong = check(engine, report)
         engine.dispose()
     sys.stdout.write(report.summary() + "\n" + "".join(f"{one}\n" for one in wrong))

@@ -15,9 +15,15 @@ from model.tables import Practice, load_tables
 
 SENTENCES = Path(__file__).parents[1] / "data" / "practices"
 PRACTICES = load_tables().practices
-#: By file: least precision and recall by mention. Nothing was mended after having read the errors on the fresh sentences: they
-#: tell what to expect of new ones, and fall short of the aim (0.98 and 0.97).
-LEAST = {"sentences.jsonl": (0.98, 0.97), "more.jsonl": (0.98, 0.97), "fresh.jsonl": (0.97, 0.94)}
+#: By file: least precision and recall by mention. All but `unseen.jsonl` have been learned from: floors, not
+#: estimates. That one tells what to expect of hard new sentences, and falls short of the aim (0.98 and 0.97).
+LEAST = {
+    "sentences.jsonl": (0.98, 0.97),
+    "more.jsonl": (0.98, 0.97),
+    "fresh.jsonl": (0.98, 0.97),
+    "homonyms.jsonl": (0.95, 0.95),
+    "unseen.jsonl": (0.96, 0.95),
+}
 each_practice = pytest.mark.parametrize("practice", [pytest.param(practice, id=practice.id) for practice in PRACTICES])
 
 Mention = tuple[str, int, int]
@@ -61,7 +67,7 @@ def test_practices_of_sentences_written_beforehand_are_found(name: str) -> None:
                 left.remove(same)
                 right += 1
         wrong += len(left)
-    assert right > 100
+    assert right >= 30
     precision, recall = LEAST[name]
     assert right / (right + wrong) >= precision
     assert right / (right + missed) >= recall
@@ -115,6 +121,11 @@ def test_recognised_titles_exist(practice: Practice) -> None:
         pytest.param("Bravo à Noriane Kambo pour sa chanson", [], id="surname"),
         pytest.param("Reiki, magnétisme, pendule", ["reiki", "magnetisme", "radiesthesie"], id="told-by-its-neighbours"),
         pytest.param("Un pendule en bronze", [], id="alone"),
+        pytest.param("une cure aryuvédique", ["ayurveda"], id="letters-in-another-order"),
+        pytest.param("une naturophate diplômée", ["naturopathie"], id="letters-swapped"),
+        pytest.param("Le service de photothérapie", [], id="a-word-that-exists-is-no-slip"),
+        pytest.param("Elle m'a dit ça, la médium", ["mediumnite-et-channeling"], id="told-by-the-word-just-before"),
+        pytest.param("Au bloc, un solo de tapping à la guitare", [], id="told-otherwise"),
     ],
 )
 def test_a_name_is_found_as_people_write_it(text: str, expected: list[object]) -> None:

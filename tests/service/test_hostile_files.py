@@ -220,7 +220,7 @@ def test_two_columns_of_the_text_are_told(tmp_path: Path, name: str, make: Calla
     path = written(tmp_path, name, make())
     for read in (scored, imported):
         with pytest.raises(BatchError, match="« text »"):
-            read(path)  # type: ignore[operator]
+            read(path)
 
 
 def test_other_columns_of_one_name_are_each_kept(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_mark_that_lies_is_told(tmp_path: Path, mark: bytes) -> None:
     path = written(tmp_path, "in.csv", mark + TABLE.encode())
     for read in (scored, imported):
         with pytest.raises(BatchError, match="marque de UTF"):
-            read(path)  # type: ignore[operator]
+            read(path)
 
 
 def test_a_mark_of_utf8_before_other_bytes_costs_the_rows_that_hold_them(tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ def test_entities_of_xml_are_never_expanded(tmp_path: Path, part: str, kind: str
     for read in (scored, imported):
         told = ""
         try:
-            told = str(read(path))  # type: ignore[operator]
+            told = str(read(path))
         except BatchError as error:
             told = str(error)
         assert "UN-SECRET" not in told
@@ -409,7 +409,7 @@ def test_parts_that_are_not_what_they_should_be_are_told(tmp_path: Path, part: s
     for read in (scored, imported):
         # Nothing else is ever raised: some of these say nothing wrong about the rows.
         with suppress(BatchError):
-            read(path)  # type: ignore[operator]
+            read(path)
 
 
 # Tables -------------------------------------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ def test_a_table_that_lies_about_its_rows_is_told(tmp_path: Path, rows: int) -> 
     path = written(tmp_path, "in.parquet", _with_rows(rows))
     for read in (scored, imported):
         with pytest.raises(BatchError, match=r"Parquet|table|ligne|illisible"):
-            read(path)  # type: ignore[operator]
+            read(path)
 
 
 @pytest.mark.parametrize("way", ["score", "import"])
@@ -501,7 +501,7 @@ def test_what_gzip_unpacks_without_end_is_not_read(tmp_path: Path, way: str) -> 
 def test_a_packed_file_cut_short_gives_what_can_be_read(tmp_path: Path) -> None:
     whole = gzip.compress(("id,text\n" + "".join(f"{n},texte {n} {n**7}\n" for n in range(20_000))).encode())
     path = written(tmp_path, "in.csv.gz", whole[: len(whole) // 2])
-    rows = []
+    rows: list[Any] = []
     with pytest.raises(UnreadableError) as told:
         rows.extend(read_rows(Source(path)))
     assert told.value.rows > 1_000

@@ -67,6 +67,12 @@ def test_two_trainings_give_the_same_predictions(tmp_path: Path, small: Path) ->
     assert "modèles de langue" in card
     assert set(first.metrics()) >= {"points", "dev", "test", "deletion", "annotators"}
     assert first.metrics() == second.metrics()
+    reference = first.reference()
+    assert reference is not None
+    assert reference == second.reference()
+    assert reference.source == "corpus"
+    assert reference.facts["assumed_rate"] == 0.05
+    assert {"score", "words", "unknown", "language", "channel", "level", "indicator.miracle_cure"} <= set(reference.shares)
     assert json.loads((first.folder / "training.json").read_text("utf-8"))["cpu_seconds"] > 0
     assert (first.folder / "calibration.png").read_bytes().startswith(b"\x89PNG")
 

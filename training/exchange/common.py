@@ -20,6 +20,8 @@ from training.corpus import AnnotatedText, Annotation, Annotator, Comment, Passa
 
 #: The annotator of labels that came without a name.
 UNNAMED: Final = {"id": "inconnu", "kind": "person"}
+#: More than any corpus holds; what is read of a file is held whole.
+MOST_BYTES: Final = 500_000_000
 _LABELS: Final = ("text", "stance", "risk_level", "indicators", "targets", "annotator", "annotations", "comments")
 
 
@@ -246,13 +248,12 @@ def rows_of_json(source: Path, *, lines: bool) -> Iterator[tuple[str, Any] | Cor
     Raises:
         CorpusError: the file cannot be read, or is not an array where one is expected.
     """
-    try:
-        content = source.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{source} : fichier illisible ({error}).") from error
+    content = read_whole(source)
     if not lines:
         try:
-            items = json.loads(content)
+            items = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
+        except RecursionError as error:
+            raise CorpusError(f"{source} : JSON illisible (imbrication trop profonde).") from error
         except ValueError as error:
             raise CorpusError(f"{source} : JSON illisible ({error}).") from error
         if not isinstance(items, list):
@@ -262,9 +263,35 @@ def rows_of_json(source: Path, *, lines: bool) -> Iterator[tuple[str, Any] | Cor
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
             try:
-                yield f"{source}:{number}", json.loads(line)
+                yield f"{source}:{number}", json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
             except (ValueError, RecursionError) as error:
                 yield CorpusError(f"{source}:{number} : JSON illisible ({error}).")
+
+
+def read_whole(source: Path) -> str:
+    """The content of a text file, in UTF-8, that is not larger than any corpus.
+
+    Raises:
+        CorpusError: it cannot be read, is in another encoding, or is too large.
+    """
+    try:
+        size = source.stat().st_size
+        if size > MOST_BYTES:
+            raise CorpusError(f"{source} : {size} octets ; la limite est de {MOST_BYTES}. Coupez le fichier.")
+        return source.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{source} : fichier illisible ({error}).") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("un champ est donné deux fois")
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} n'est pas un nombre de JSON")
 
 
 def _check_row(row: Row) -> None:

@@ -5,6 +5,7 @@ was edited in spaCy is read as it is.
 """
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,11 @@ from spacy.tokens import Doc, DocBin
 
 from model.errors import CorpusError
 from training.corpus import AnnotatedText
-from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
+from training.exchange.common import MOST_BYTES, Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
 
 _DECIDED: Final = "signs"
 _KEPT: Final = "vigie"
+_PIECE: Final = 1 << 20
 
 
 @cache
@@ -60,13 +62,27 @@ def load(source: Path) -> Iterator[Row | CorpusError]:
         CorpusError: the file cannot be read or is no DocBin.
     """
     try:
-        docs = DocBin().from_bytes(source.read_bytes()).get_docs(_french().vocab)
+        packed = source.read_bytes()
+        _check_size(packed, source)
+        docs = DocBin().from_bytes(packed).get_docs(_french().vocab)
         items = [(f"{source}, document {number}", doc) for number, doc in enumerate(docs, start=1)]
+    except CorpusError:
+        raise
     except OSError as error:
         raise CorpusError(f"{source} : fichier illisible ({error}).") from error
     except Exception as error:  # spaCy and its codecs raise many kinds on bytes that are no DocBin
         raise CorpusError(f"{source} : ce n'est pas un DocBin de spaCy ({type(error).__name__}).") from error
     return parse_each(items, _parse)
+
+
+def _check_size(packed: bytes, source: Path) -> None:
+    """Refuse what would unpack to more than any corpus holds, before it is unpacked whole."""
+    unpacker, size, waiting = zlib.decompressobj(), 0, packed
+    while waiting and not unpacker.eof:
+        size += len(unpacker.decompress(waiting, _PIECE))
+        waiting = unpacker.unconsumed_tail
+        if size > MOST_BYTES:
+            raise CorpusError(f"{source} : plus de {MOST_BYTES} octets une fois décompressé : il n'a pas été lu.")
 
 
 def _parse(place: str, doc: Doc) -> Iterable[Row]:

@@ -1,9 +1,10 @@
 """Cases: who may do what and when, blind texts kept out, the answer of the person concerned, a history that loses nothing."""
 
+import json
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from service.cases.cases import (
     MOVES,
@@ -215,12 +216,20 @@ def test_the_list_is_filtered_by_what_people_ask(engine: Engine, people: People)
     assert Wanted.read(Wanted(words="é &", status="open").query()) == Wanted(words="é &", status="open")
 
 
+def _user(connection: Connection) -> Person:
+    """An account as it was before the step 0009."""
+    values = "'u1', 'ari', 'Ari', 'reviewer', 'x', 1 = 1, 0, '2026-01-01 00:00:00'"
+    columns = "id, login, name, role, password_hash, active, failures, created_at"
+    connection.execute(text(f"insert into users ({columns}) values ({values})"))
+    return Person("u1", "ari", "Ari", "reviewer")
+
+
 def test_data_survives_the_step_that_makes_the_tables(tmp_path: object) -> None:
     url = f"sqlite:///{tmp_path}/v.db"
     engine = connect_database(url)
     with engine.begin() as connection:
         upgrade(connection, "0006")
-    before = add_people(engine)["analyst"]
+        before = _user(connection)
     engine.dispose()
     opened = open_database(url)
     assert {"cases", "case_items", "case_events", "case_exports"} <= set(inspect(opened).get_table_names())
@@ -228,4 +237,30 @@ def test_data_survives_the_step_that_makes_the_tables(tmp_path: object) -> None:
     with opened.connect() as connection:
         assert connection.execute(select(CASE_EVENTS.c.user_id)).scalars().all() == [before.id]
     assert case.number == 1
+    opened.dispose()
+
+
+def test_what_a_command_erased_is_no_longer_in_a_person_s_name(tmp_path: object) -> None:
+    """Before the step 0010, an event needed a person: that of who had added the texts stood for the command."""
+    url = f"sqlite:///{tmp_path}/v.db"
+    engine = connect_database(url)
+    at = "'2026-01-01 00:00:00'"
+    with engine.begin() as connection:
+        upgrade(connection, "0008")
+        _user(connection)
+        columns = "id, number, title, summary, concerned, masks, status, version, created_by, created_at, changed_at"
+        connection.execute(text(f"insert into cases ({columns}) values ('c1', 1, 'A', '', '', '', 'open', 1, 'u1', {at}, {at})"))
+        added = {"items": ["t1"], "why": "même annonce"}
+        erased = {"items": ["t1"], "texts": [{"id": "t1", "sha256": "s", "place": 1}], "command": "vigie demo remove"}
+        for number, (kind, detail) in enumerate((("added", added), ("erased", erased)), start=1):
+            values = f"{number}, 'e{number}', 'c1', 'u1', {at}, '{kind}', :detail"
+            given = text(f"insert into case_events (number, id, case_id, user_id, made_at, kind, detail) values ({values})")
+            connection.execute(given, {"detail": json.dumps(detail)})
+    engine.dispose()
+    opened = open_database(url)
+    with opened.connect() as connection:
+        first, second = events_of(connection, "c1")
+    assert (first.who, first.detail) == ("Ari", added)
+    assert second.who == "commande « vigie demo remove »"
+    assert second.detail["texts"] == [{"id": "t1", "sha256": "s", "place": 1, "added_by": "u1"}]
     opened.dispose()

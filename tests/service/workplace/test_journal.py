@@ -166,6 +166,14 @@ def test_one_s_own_journal_tells_no_golden_text(place: Place) -> None:
     assert first == second
 
 
+def test_details_are_told_in_plain_words(place: Place) -> None:
+    id = item(place)
+    place.visitor("analyst").get(f"/textes/{id}")
+    page = place.visitor("administrator").get(f"/journal?objet={id}").text
+    assert "masqué : <code>non</code>" in page
+    assert "texte ouvert" in page
+
+
 def test_an_address_that_holds_anything_is_answered(place: Place) -> None:
     administrator = place.visitor("administrator")
     for query in ("avant=abc", "avant=99999999999", "apres=-1", "depuis=hier", "depuis=0001-01-01&jusqua=9999-12-31", "action=x"):

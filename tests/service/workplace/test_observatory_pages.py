@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from model.analyser import Analyser
 from service.database import connect_database
+from service.gauges import Gauges
 from service.metrics import Metrics
 from service.observatory.answers import answer_of, keep_observing
 from service.observatory.selection import Answer, Wanted
@@ -156,7 +157,7 @@ def test_the_usual_answer_is_ready_before_anybody_asks(place: Place, analyser: A
     """The background work counts at the start and keeps the answer that the page shows first."""
     fill(place.engine, 4)
     served: Any = SimpleNamespace(current=analyser)
-    state = State(served, Slots(place.settings, Metrics()), place.engine, place.settings, Metrics())
+    state = State(served, Slots(place.settings, Metrics()), place.engine, place.settings, Metrics(), Gauges(place.engine))
 
     async def start() -> None:
         work = asyncio.create_task(keep_observing(state))

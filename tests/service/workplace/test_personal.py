@@ -1,6 +1,8 @@
 """Personal data found in texts: measured on texts written for it, half of which nobody looked at while the finder was made."""
 
 import json
+import logging
+import logging.config
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.journaling import logging_settings
 from service.privacy.lexicon import lexicon
 from service.privacy.personal import KIND_NAMES, find_personal
 from service.workplace.masking import hide
@@ -96,6 +99,39 @@ def test_recall_and_precision_hold(half: str, recall: float, precision: float) -
         assert counted.recall(kind) >= 0.75, kind
 
 
+#: How the page of documentation calls each kind.
+NAMES = {
+    "person": "noms",
+    "phone": "téléphones",
+    "email": "courriels",
+    "url": "adresses en ligne",
+    "handle": "comptes",
+    "address": "adresses postales",
+    "registration": "SIRET, RPPS, ADELI",
+    "number": "sécurité sociale, IBAN, carte, naissance",
+}
+
+
+def table() -> str:
+    """The figures as the page of documentation shows them."""
+    seen, unseen = figures("seen"), figures("unseen")
+    lines = [
+        "| | retrouvés, textes de mise au point | retrouvés, textes jamais vus | justes, textes jamais vus |",
+        "| --- | --- | --- | --- |",
+    ]
+    for kind, name in NAMES.items():
+        cells = [f"{half.covered[kind]} sur {half.wanted[kind]}" for half in (seen, unseen)]
+        lines.append(f"| {name} | {' | '.join(cells)} | {unseen.right[kind]} sur {unseen.found[kind]} |")
+    found = [f"{half.covered.total()} sur {half.wanted.total()} ({100 * half.recall():.1f} %)" for half in (seen, unseen)]
+    right = f"{unseen.right.total()} sur {unseen.found.total()} ({100 * unseen.precision():.1f} %)"
+    return "\n".join([*lines, f"| **tout** | {' | '.join(found)} | {right} |"]).replace(".", ",")
+
+
+def test_the_documentation_says_these_figures() -> None:
+    page = (FOLDER.parents[2] / "docs" / "vie-privee.md").read_text("utf-8")
+    assert table() in page, f"docs/vie-privee.md doit dire :\n{table()}"
+
+
 @pytest.mark.parametrize(
     ("text", "secrets", "shown"),
     [
@@ -156,3 +192,16 @@ def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
 
     short, long = (seconds(4_000 * times // len(piece)) for times in (1, 4))
     assert long < 12 * short + 0.2
+
+
+def test_lines_of_the_service_s_journal_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    """A second guard: no line is meant to quote a text; the address of the first account is told as it is."""
+    link = "http://127.0.0.1:8000/premier-compte?jeton=abc"
+    chosen = logging_settings("json", "info")
+    chosen["loggers"] = {"vigie.essai": {"handlers": ["lines"], "level": "INFO", "propagate": False}}
+    logging.config.dictConfig(chosen)
+    logging.getLogger("vigie.essai").warning("Refusé : lou@ange.example, %s, @lou_ange ; %s", "06 39 98 12 40", link)
+    line = json.loads(capsys.readouterr().err)
+    assert link in line["message"]
+    for secret in ("lou", "ange", "39 98"):
+        assert secret not in line["message"]

@@ -1,4 +1,4 @@
-"""Pseudonymised exports: one pseudonym for one person under one key, in texts and fields, and nothing of the measured set left."""
+"""Pseudonymised exports: one pseudonym for one person under one key, in texts and fields; nothing of the measured set left."""
 
 import json
 import re
@@ -26,8 +26,8 @@ from tests.service.workplace.test_personal import Measured, measured
 
 KEY = b"une cle de l'operateur, longue et secrete"
 TEXT = (
-    "Je suis Odile Kermadec, énergéticienne. Je guéris le cancer. Odile vous répond au 06 39 98 12 40, à o.kermadec@exemple.example "
-    "ou @odile_lumiere, 12 rue des Tilleuls, 29000 Kerlaouen."
+    "Je suis Odile Kermadec, énergéticienne. Je guéris le cancer. Odile vous répond au 06 39 98 12 40, à "
+    "o.kermadec@exemple.example ou @odile_lumiere, 12 rue des Tilleuls, 29000 Kerlaouen."
 )
 SECRETS = ("Odile", "Kermadec", "39 98", "exemple.example", "odile_lumiere", "Tilleuls")
 
@@ -160,7 +160,7 @@ def test_it_goes_out_by_the_command_under_the_operator_s_key(
     with base.begin() as connection:
         add_item(connection, Received(TEXT, source="reseau", author="@odile_lumiere"))
     monkeypatch.setenv("VIGIE_DATABASE_URL", base.url.render_as_string(hide_password=False))
-    found = []
+    found: list[str] = []
     for key in ("une cle", "une cle", "une autre", None):
         if key is None:
             monkeypatch.delenv("VIGIE_PSEUDONYM_KEY")
