@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause, not_, select
 
 from service.workplace.lots import KEYS, among, keys_for, newest_of_each
 from service.workplace.minhash import Values, bands_of, hashes_of, likenesses, matrix_of
-from service.workplace.schema import BANDS, ITEMS, SIGNATURES
+from service.workplace.schema import ITEMS
+from service.workplace.similar_schema import BANDS, SIGNATURES
 
 #: Likeness from which a text counts as a near-duplicate.
 NEAR: Final = 0.5

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     String,
     Table,
     Text,
@@ -190,26 +188,6 @@ ITEM_PRACTICES: Final = Table(
     "item_practices", METADATA, _item_key(), Column("practice", String(100), primary_key=True), sqlite_with_rowid=False
 )
 Index("ix_item_practices_practice", ITEM_PRACTICES.c.practice, ITEM_PRACTICES.c.item_id)
-
-#: MinHash signatures of the texts, the hashes of their runs of words (none where signed before these were kept), and their
-#: bands: texts that share a band may be near-duplicates. Of each text there are 24 bands: their rows are kept narrow, and
-#: refer to the text by the number of its signature, which is never given twice.
-SIGNATURES: Final = Table(
-    "signatures",
-    METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("item_id", String(_ID), ForeignKey("items.id"), nullable=False, unique=True),
-    Column("minhash", LargeBinary, nullable=False),
-    Column("grams", LargeBinary, nullable=True),
-    sqlite_autoincrement=True,
-)
-BANDS: Final = Table(
-    "bands",
-    METADATA,
-    Column("band", BigInteger, primary_key=True, autoincrement=False),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
-)
 
 CLAIMS: Final = Table("claims", METADATA, _item_key(), _of("user_id", "users.id"), _instant("claimed_at"), _instant("expires_at"))
 

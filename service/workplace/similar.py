@@ -12,7 +12,8 @@ from service.database import serialise
 from service.workplace.alike import NEAR, Near, alike_to, compared, grams_of, likely, met, signed
 from service.workplace.lots import KEYS, among, keys_for
 from service.workplace.minhash import Signature, bands_of, grams, likeness, matrix_of, rows_of, signatures_of
-from service.workplace.schema import BANDS, ITEMS, SIGNATURES
+from service.workplace.schema import ITEMS
+from service.workplace.similar_schema import BANDS, SIGNATURES
 
 __all__ = [
     "NEAR",

@@ -58,7 +58,7 @@ def test_pages_of_the_list_are_those_of_one_order(
 
     for role in ("reviewer", "analyst"):
         with engine.connect() as connection:
-            pages = [list_campaigns(connection, Wanted(page=page), people[role]) for page in range(1, 6)]  # type: ignore[index]
+            pages = [list_campaigns(connection, Wanted(page=page), people[role]) for page in range(1, 6)]
         listed = [one for page in pages for one in page.campaigns]
         assert [len(page.campaigns) for page in pages] == [3, 3, 3, 3, 0]
         assert {page.total for page in pages} == {12}

@@ -156,7 +156,7 @@ def test_texts_linked_together_are_linked_as_one_by_one(engine: Engine) -> None:
         again = connection.execute(select(CONTACTS.c.value, CONTACTS.c.texts).order_by(CONTACTS.c.id)).all()
         assert [tuple(row) for row in again] == contacts
         counted = select(ITEM_CONTACTS.c.contact_id, func.count()).where(ITEM_CONTACTS.c.role == "own")
-        own = dict(connection.execute(counted.group_by(ITEM_CONTACTS.c.contact_id)).tuples().all())
+        own = {id: texts for id, texts in connection.execute(counted.group_by(ITEM_CONTACTS.c.contact_id))}
         assert {id: texts for id, texts in connection.execute(select(CONTACTS.c.id, CONTACTS.c.texts)) if texts} == own
 
 

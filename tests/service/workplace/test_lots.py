@@ -7,7 +7,8 @@ from sqlalchemy import Engine, select
 
 from service.workplace.items import Received, add_items
 from service.workplace.lots import KEYS, among, insert_new, keys_for, newest_of_each
-from service.workplace.schema import BANDS, ITEMS, SIGNATURES
+from service.workplace.schema import ITEMS
+from service.workplace.similar_schema import BANDS, SIGNATURES
 
 
 @pytest.fixture

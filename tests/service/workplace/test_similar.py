@@ -19,9 +19,10 @@ from service.workplace.alike import alike_to
 from service.workplace.decisions import decisions_of
 from service.workplace.items import Received, add_item, find_item
 from service.workplace.minhash import VALUES, bands_of, grams, signatures_of
-from service.workplace.schema import BANDS, ITEMS, SIGNATURES
+from service.workplace.schema import ITEMS
 from service.workplace.scoring import keep
 from service.workplace.similar import Near, forget, forget_all, index, index_all, likeness, near, resemble, retract, spread
+from service.workplace.similar_schema import BANDS, SIGNATURES
 from service.workplace.times import now
 from tests.service.workplace.conftest import add_people
 from tests.service.workplace.made import prediction, say

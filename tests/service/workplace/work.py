@@ -10,7 +10,8 @@ from sqlalchemy import Engine, select, update
 
 from service.workplace.minhash import bands_of, signatures_of
 from service.workplace.people import Person
-from service.workplace.schema import BANDS, CLAIMS, COMMENTS, DECISIONS, GOLDEN, ITEMS, PREDICTIONS, READINGS, SIGNATURES
+from service.workplace.schema import CLAIMS, COMMENTS, DECISIONS, GOLDEN, ITEMS, PREDICTIONS, READINGS
+from service.workplace.similar_schema import BANDS, SIGNATURES
 from service.workplace.times import now
 from tests.service.workplace.made import prediction
 
