@@ -81,17 +81,16 @@ class PatientProtocol(H11Protocol):
         super().resume_writing()
 
     def _look_at_it(self) -> None:
-        if self.transport.is_closing():
-            return
         at = self.loop.time()
         if self._deaf_since is not None and at - self._deaf_since > self._idle:
+            # To close politely would be to wait until it has read what it does not read.
             self.transport.abort()
-        elif self._is_late(at - self._since):
+            return
+        if not self.transport.is_closing() and self._is_late(at - self._since):
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_LATE)
             self.transport.close()
-        else:
-            self._look = self.loop.call_later(self._patience / _LOOKS, self._look_at_it)
+        self._look = self.loop.call_later(self._patience / _LOOKS, self._look_at_it)
 
     def _is_late(self, spent: float) -> bool:
         if spent <= self._patience:

@@ -153,10 +153,10 @@ def privacy_find(
 ) -> None:
     """Cherche un contact partout, sans rien changer ; dit où il est."""
     from service.privacy.contacts import read_contact
-    from service.privacy.held import find_held
+    from service.privacy.held import held_now
 
-    with _database() as engine, engine.connect() as connection:
-        held = find_held(connection, read_contact(contact))
+    with _database() as engine:
+        held = held_now(engine, read_contact(contact))
     for one in held.texts:
         cases = f", dossiers en cours : {', '.join(f'D-{number}' for number in one.open_cases)}" if one.open_cases else ""
         say(f"texte {one.id}" + (" (auteur)" if one.author else "") + cases)
@@ -204,8 +204,8 @@ def privacy_access(
         raise VigieError(f"{output} : .html ou .json est attendu.")
     if output.exists() and not overwrite:
         raise VigieError(f"{output} existe ; --overwrite pour le remplacer.")
-    with _database() as engine, engine.begin() as connection:
-        answer = access(connection, request, None, withheld)
+    with _database() as engine:
+        answer = access(engine, request, None, withheld)
     try:
         output.touch(mode=0o600)
         output.write_text(forms[output.suffix.lower()](answer), encoding="utf-8")
@@ -241,8 +241,8 @@ def privacy_contest(
     """Demande qu'une personne relise, dans la file, les textes contestés."""
     from service.privacy.reexamination import contest
 
-    with _database() as engine, engine.begin() as connection:
-        number = contest(connection, request, None, set(item) if item else None)
+    with _database() as engine:
+        number = contest(engine, request, None, set(item) if item else None)
     say(f"{number} textes à réexaminer : ils sont dans la file (« contestés »).")
 
 

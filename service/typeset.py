@@ -12,6 +12,7 @@ from typing import Any, Final
 import typst
 
 from model.errors import VigieError
+from service.inert import in_order
 
 _FONTS: Final = typst.Fonts(include_system_fonts=False)
 _STANDARD: Final = "ua-1"
@@ -31,7 +32,7 @@ def typeset(template: str, data: Mapping[str, Any], pictures: Mapping[str, bytes
         TypesetError: the template and the data do not go together, or the result would not be accessible.
     """
     source = files("service").joinpath("templates", template).read_bytes()
-    beside = {"main.typ": source, "data.json": json.dumps(data, ensure_ascii=False).encode()} | dict(pictures or {})
+    beside = {"main.typ": source, "data.json": in_order(json.dumps(data, ensure_ascii=False)).encode()} | dict(pictures or {})
     try:
         made = typst.compile(  # type: ignore[call-overload]  # several files are read as one input
             beside,

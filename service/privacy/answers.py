@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from model.labels import INDICATOR_NAMES
 from service.cases.cases import STATUS_NAMES
@@ -36,23 +36,26 @@ FORMAT: Final = "vigie-access-1"
 Answer = dict[str, Any]
 
 
-def access(connection: Connection, id: str, person: Person | None, withheld: str = "") -> Answer:
+def access(engine: Engine, id: str, person: Person | None, withheld: str = "") -> Answer:
     """What is held on who asks; `withheld`: why cases are not told, empty to tell them. The step is kept.
 
     Raises:
         RequestError: the request is closed, is not one of access, or nobody made sure who asks.
     """
-    asked = need_open(connection, id)
-    if asked.kind != "access":
-        raise RequestError("Cette demande n'est pas une demande d'accès.")
-    need_proof(asked)
-    held = find_held(connection, asked.wanted)
-    answer = answer_of(connection, asked, held, withheld.strip()[:500])
-    note_step(
-        connection, asked.id, person, "exported", {"texts": len(held.texts), "places": len(held.places), "withheld": withheld}
-    )
-    for one in held.texts:
-        record(connection, person, "text.view", f"text:{one.id}", {"masked": False, "request": asked.id})
+    with engine.begin() as connection:
+        asked = need_open(connection, id)
+        if asked.kind != "access":
+            raise RequestError("Cette demande n'est pas une demande d'accès.")
+        need_proof(asked)
+    # Every text is read: nobody who writes waits for it.
+    with engine.connect() as connection:
+        held = find_held(connection, asked.wanted)
+        answer = answer_of(connection, asked, held, withheld.strip()[:500])
+    with engine.begin() as connection:
+        counted = {"texts": len(held.texts), "places": len(held.places), "withheld": answer["withheld"]}
+        note_step(connection, asked.id, person, "exported", counted)
+        for one in held.texts:
+            record(connection, person, "text.view", f"text:{one.id}", {"masked": False, "request": asked.id})
     return answer
 
 

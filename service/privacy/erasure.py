@@ -12,7 +12,7 @@ from service.campaigns.links import forget_items
 from service.campaigns.schema import CAMPAIGN_WAITING
 from service.cases.schema import CASES
 from service.database import FEEDBACK, METADATA, TEXTS
-from service.privacy.held import Finder, Held, HeldText, Place, cases_of, find_held
+from service.privacy.held import Finder, Held, HeldText, Place, cases_of, held_now
 from service.privacy.purge import finish
 from service.privacy.removal import Reason, lots, remove_copies, remove_items
 from service.privacy.requests import RequestError, need_open, need_proof, note_step
@@ -57,7 +57,8 @@ def erase(
         if asked.kind != "erasure":
             raise RequestError("Cette demande n'est pas une demande d'effacement.")
         need_proof(asked)
-        held = find_held(connection, asked.wanted)
+    # Every text is read: nobody who writes waits for it.
+    held = held_now(engine, asked.wanted)
     finder = Finder(asked.wanted)
     kept = _refusals(held, refused or {})
     reason = Reason(f"request:{asked.number}", f"demande d'effacement n° {asked.number}", person)
@@ -67,8 +68,9 @@ def erase(
             going, staying = _sorted_out(connection, some, kept)
             erased += remove_items(connection, [one.id for one in going], reason)
             unsigned += _unsign(connection, staying, finder)
+    places = held_now(engine, asked.wanted).places
     with engine.begin() as connection:
-        words = _unsay(connection, find_held(connection, asked.wanted).places, finder, reason, kept)
+        words = _unsay(connection, places, finder, reason, kept)
         outcome = Outcome(erased, unsigned, words, kept)
         note_step(connection, asked.id, person, "erased", outcome.to_json())
         record(connection, person, "privacy.answer", f"request:{asked.id}", {"erased": erased, "refused": len(kept)})

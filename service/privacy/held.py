@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 import regex
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, Engine, select
 
 from model.text import fold
 from service.campaigns.schema import CAMPAIGNS, CONTACTS, ITEM_CONTACTS
@@ -103,6 +103,12 @@ def find_held(connection: Connection, wanted: Wanted) -> Held:
             elsewhere = row.id in others or (row.id in again and not author)
             texts.append(HeldText(row.id, author, inside, row.id in again, elsewhere, cases))
     return Held(tuple(texts), tuple(_written(connection, finder)))
+
+
+def held_now(engine: Engine, wanted: Wanted) -> Held:
+    """As `find_held`, on a connection that keeps no writer waiting."""
+    with engine.connect() as connection:
+        return find_held(connection, wanted)
 
 
 class Finder:

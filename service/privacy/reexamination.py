@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Engine, Row, func, select
 
-from service.privacy.held import find_held
+from service.privacy.held import held_now
 from service.privacy.requests import Asked, RequestError, need_open, note_step
 from service.privacy.retention import ANEW
 from service.privacy.schema import REEXAMINATIONS, REQUESTS
@@ -38,7 +38,7 @@ class Reexamined:
         return f"réexaminé : {told}" + (", maintenu" if self.after == self.before else "")
 
 
-def contest(connection: Connection, id: str, person: Person | None, item_ids: Collection[str] | None = None) -> int:
+def contest(engine: Engine, id: str, person: Person | None, item_ids: Collection[str] | None = None) -> int:
     """Have texts of a contestation looked at again by a person before the answer is due; returns how many are new.
 
     `item_ids`: those that are contested (None: all that a search finds now).
@@ -46,17 +46,24 @@ def contest(connection: Connection, id: str, person: Person | None, item_ids: Co
     Raises:
         RequestError: the request is closed or not a contestation, a text is not among those found, or there is none.
     """
-    asked = need_open(connection, id)
+    with engine.begin() as connection:
+        asked = need_open(connection, id)
     if asked.kind != "contestation":
         raise RequestError("Cette demande n'est pas une contestation.")
-    found = find_held(connection, asked.wanted).ids
+    found = held_now(engine, asked.wanted).ids
     wanted = [one for one in found if item_ids is None or one in item_ids]
     if strange := set(item_ids or ()) - set(found):
         raise RequestError(f"Texte « {sorted(strange)[0][:40]} » : ce contact n'y est pas.")
     if not wanted:
         raise RequestError("Textes contestés : la recherche n'en trouve aucun.")
+    with engine.begin() as connection:
+        return _ask(connection, need_open(connection, id), person, wanted)
+
+
+def _ask(connection: Connection, asked: Asked, person: Person | None, wanted: Sequence[str]) -> int:
     known = set(connection.scalars(select(REEXAMINATIONS.c.item_id).where(REEXAMINATIONS.c.request_id == asked.id)))
-    fresh = [one for one in wanted if one not in known]
+    there = set(connection.scalars(select(ITEMS.c.id).where(ITEMS.c.id.in_(wanted))))
+    fresh = [one for one in wanted if one in there and one not in known]
     for item_id in fresh:
         last = select(func.coalesce(func.max(DECISIONS.c.number), 0)).where(DECISIONS.c.item_id == item_id)
         level = select(func.coalesce(ITEMS.c.decided_level, ITEMS.c.level)).where(ITEMS.c.id == item_id)

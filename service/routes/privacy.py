@@ -13,7 +13,7 @@ from service.pages import PageError, render
 from service.privacy.answers import access, as_json, as_page
 from service.privacy.contacts import ContactError
 from service.privacy.erasure import erase
-from service.privacy.held import Held, find_held
+from service.privacy.held import Held, held_now
 from service.privacy.purge import PurgeError, old_files, purge, purges_of
 from service.privacy.reexamination import contest, reexamined
 from service.privacy.requests import (
@@ -128,8 +128,8 @@ def search(request: Request, state: StateDep, person: AdministratorDep, id: str)
     """Read every text for the contact of a request, and show where it is."""
     asked = _found(state, id)
     try:
+        held = held_now(state.engine, asked.wanted)
         with state.engine.begin() as connection:
-            held = find_held(connection, asked.wanted)
             note_step(connection, asked.id, person, "searched", {"texts": len(held.texts), "places": len(held.places)})
             record(connection, person, "privacy.request", f"request:{asked.id}", {"texts": len(held.texts)})
     except RequestError as error:
@@ -173,8 +173,7 @@ def give_access(request: Request, state: StateDep, person: AdministratorDep, for
     """The answer as a file, for a person to read and hand over."""
     asked = _found(state, id)
     try:
-        with state.engine.begin() as connection:
-            answer = access(connection, asked.id, person, field_of(form, "withheld"))
+        answer = access(state.engine, asked.id, person, field_of(form, "withheld"))
     except RequestError as error:
         return _page(request, state, person, asked, wrong=str(error))
     name = f"vigie-acces-{asked.number}"
@@ -198,11 +197,7 @@ def contestation(request: Request, state: StateDep, person: AdministratorDep, fo
     """Have the contested texts looked at again by a person."""
     chosen = {value for value in form.getlist("item") if isinstance(value, str)} or None
 
-    def act(asked: Asked) -> None:
-        with state.engine.begin() as connection:
-            contest(connection, asked.id, person, chosen)
-
-    return _act(request, state, person, id, "contestee", act)
+    return _act(request, state, person, id, "contestee", lambda asked: contest(state.engine, asked.id, person, chosen))
 
 
 @router.post("/vie-privee/{id}/issue")

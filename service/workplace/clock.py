@@ -22,7 +22,7 @@ from service.workplace.times import now
 from service.workplace.tries import RULES
 
 _LOG: Final = logging.getLogger("vigie")
-_PAUSE: Final = 30.0
+_PAUSE: Final = 10.0
 #: By how much two machines, or one before and after it was put right, may differ without anybody noticing.
 SKEW: Final = timedelta(minutes=5)
 _LONGEST_HOLD: Final = timedelta(seconds=max(rule.longest for rule in RULES.values()))

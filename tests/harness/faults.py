@@ -36,6 +36,9 @@ SCENARIOS: dict[str, tuple[str, str]] = {
     "plein": ("disque plein", "faults_disk:full"),
     "lecture-seule": ("base en lecture seule", "faults_disk:read_only"),
     "pages": ("pages de la base abîmées", "faults_pages:damaged"),
+    "lents": ("clients lents et sourds", "faults_clients:slow"),
+    "muets": ("dix mille connexions muettes", "faults_clients:idle"),
+    "horloge": ("horloge avancée et reculée", "faults_clock:jumps"),
     "export": ("serveur tué pendant des exports", "faults_kills:exporting"),
 }
 #: Those that are done on each kind of database.

@@ -278,7 +278,7 @@ def read_whole(source: Path) -> str:
         size = source.stat().st_size
         if size > MOST_BYTES:
             raise CorpusError(f"{source} : {size} octets ; la limite est de {MOST_BYTES}. Coupez le fichier.")
-        return source.read_text(encoding="utf-8-sig")
+        return source.read_bytes().decode("utf-8-sig")  # line breaks stay as they are
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{source} : fichier illisible ({error}).") from error
 

@@ -189,8 +189,8 @@ def test_the_delay_is_given_more_once_and_in_time(engine: Engine) -> None:
 
 def test_nothing_is_given_nor_erased_before_it_is_sure_who_asks(engine: Engine, texts: dict[str, str], chosen: Settings) -> None:
     first, second = ask(engine, "access", PHONE, proof=""), ask(engine, "erasure", PHONE, proof="")
-    with engine.begin() as connection, pytest.raises(RequestError, match="vérifié"):
-        access(connection, first.id, None)
+    with pytest.raises(RequestError, match="vérifié"):
+        access(engine, first.id, None)
     with pytest.raises(RequestError, match="vérifié"):
         erase(engine, chosen, second.id, None)
     assert len(held(engine, PHONE).texts) == 3
@@ -204,8 +204,7 @@ def test_an_access_gives_texts_decisions_by_role_and_cases(
         add_texts(connection, case.id, people["reviewer"], [texts["offer"]], "annonce")
         add_comment(connection, texts["report"], people["analyst"], "vu avec Solange Huguenin")
     asked = ask(engine, "access", PHONE)
-    with engine.begin() as connection:
-        answer = access(connection, asked.id, people["administrator"])
+    answer = access(engine, asked.id, people["administrator"])
     assert {one["id"] for one in answer["texts"]} == {texts["offer"], texts["report"], texts["spoken"]}
     offer = next(one for one in answer["texts"] if one["id"] == texts["offer"])
     (decision,) = offer["decisions"]
@@ -229,8 +228,7 @@ def test_cases_are_withheld_with_a_reason(engine: Engine, people: dict[Role, Per
     with engine.begin() as connection:
         add_texts(connection, case.id, people["reviewer"], [texts["offer"]], "annonce")
     asked = ask(engine, "access", PHONE)
-    with engine.begin() as connection:
-        answer = access(connection, asked.id, None, "une procédure est en cours")
+    answer = access(engine, asked.id, None, "une procédure est en cours")
     assert answer["cases"] == []
     assert "D-1" not in as_page(answer)
     assert "une procédure est en cours" in as_page(answer)
@@ -311,11 +309,10 @@ def test_a_contestation_is_looked_at_again_by_a_person_in_the_queue(
     engine: Engine, people: dict[Role, Person], texts: dict[str, str], chosen: Settings
 ) -> None:
     asked = ask(engine, "contestation", "@aurelia_clarte")
-    with engine.begin() as connection:
-        with pytest.raises(RequestError, match="n'y est pas"):
-            contest(connection, asked.id, None, {texts["other"]})
-        assert contest(connection, asked.id, people["administrator"]) == 1
-        assert contest(connection, asked.id, None) == 0
+    with pytest.raises(RequestError, match="n'y est pas"):
+        contest(engine, asked.id, None, {texts["other"]})
+    assert contest(engine, asked.id, people["administrator"]) == 1
+    assert contest(engine, asked.id, None) == 0
     wanted = Filter.read("tout=1&reexamen=1")
     with engine.connect() as connection:
         (row,) = page_of(connection, wanted, people["analyst"]).rows
@@ -475,11 +472,10 @@ def test_the_pages_are_accessible(browsed: Place, tmp_path: Path, width: int, da
         page.get_by_label("Son compte ou son contact").fill(PHONE)
         page.get_by_role("button", name="Enregistrer la demande").click()
         page.get_by_role("button", name="Chercher", exact=True).click()
-        page.get_by_text("Trouvé").wait_for()
+        page.get_by_role("heading", name="Trouvé").wait_for()
         assert_accessible(page)
     asked = ask(browsed.engine, "access", PHONE)
-    with browsed.engine.begin() as connection:
-        content = as_page(access(connection, asked.id, None))
+    content = as_page(access(browsed.engine, asked.id, None))
     target = tmp_path / "reponse.html"
     target.write_text(content, "utf-8")
     page.goto(target.as_uri())
