@@ -202,7 +202,8 @@ def test_a_platforms_number_in_many_texts_at_once_joins_none(engine: Engine) -> 
 def test_texts_that_too_many_resemble_are_told_on_the_campaign(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alike, "PER_BAND", 3)
     ids = add_texts(engine, [{"text": f"{LONG}, le {day} du mois"} for day in range(1, 12)])
-    link_all(engine)
+    while link_waiting(engine, 2):
+        pass
     home = campaign(engine, ids[0])
     assert home is not None
     assert {campaign(engine, id) for id in ids} == {home}, "de proche en proche, aucun n'est perdu"
