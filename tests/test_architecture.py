@@ -116,7 +116,7 @@ HOMES = {
     "joserfc": {"service.oidc"},
     "httpx": {"service.oidc"},
     "jinja2": {"service.pages"},
-    "tldextract": {"model.contacts", "service.campaigns.contacts"},
+    "tldextract": {"model.contacts"},
     "networkx": {"service.campaigns.graph", "service.observatory.suppression"},
     "typer": {
         "service.audit_commands",
@@ -136,7 +136,7 @@ HOMES = {
         "service.privacy_commands",
     },
     "rapidfuzz": {"service.directions.sheets"},
-    "datasketch": {"service.workplace.similar"},
+    "datasketch": {"service.workplace.minhash"},
     "cleanlab": {"training.suspects"},
     "krippendorff": {"training.agreement"},
     "rich": {"service.terminal"},

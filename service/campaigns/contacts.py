@@ -7,13 +7,13 @@ words give them as its author's own (`service.campaigns.given`).
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 import regex
-import tldextract
 
+from model.contacts import registered_domain
 from model.entities import find_contacts
 from model.text import clean, fold
 from service.campaigns.given import given_as_own, of_institution
@@ -76,25 +76,10 @@ class Contact:
         return contact_id(self.kind, self.value)
 
 
+@lru_cache(maxsize=8_192)
 def contact_id(kind: str, value: str) -> str:
     """The identifier of a contact."""
     return hashlib.sha256(f"{kind}\n{value}".encode()).hexdigest()[:24]
-
-
-@cache
-def _extract() -> tldextract.TLDExtract:
-    # The list inside the package: nothing is fetched, nothing is written.
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
-
-
-def registered_domain(host: str) -> str:
-    """The part of a host that one registers (« sous.exemple.co.uk » → « exemple.co.uk »), empty for none."""
-    found = _extract()(host)
-    if found.domain and found.suffix:
-        return f"{found.domain}.{found.suffix}".lower()
-    # A name under an ending that the list does not hold.
-    labels = host.lower().strip(".").split(".")
-    return ".".join(labels[-2:]) if len(labels) > 1 and not labels[-1].isdigit() else ""
 
 
 def host_of(url: str) -> str:

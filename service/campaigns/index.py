@@ -1,282 +1,207 @@
-"""Contacts and near-duplicates of a text, looked for when a model has read it, and kept without undoing what people said."""
+"""What was found of texts is kept, many at once, without undoing what people said; campaigns are then joined and parted anew."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, select, update
 
-from service.campaigns.components import JOINS, campaigns_of, join, note_event, split
-from service.campaigns.contacts import Contact, Listing, contacts_of
-from service.campaigns.schema import CAMPAIGN_ITEMS, CAMPAIGN_WAITING, CAMPAIGNS, CONTACTS, ITEM_CONTACTS, ITEM_LINKS
-from service.workplace.schema import ITEMS, PREDICTIONS
-from service.workplace.similar import near
+from service.campaigns.common import set_aside_if_common
+from service.campaigns.components import JOINS, campaigns_of, split
+from service.campaigns.contacts import Contact
+from service.campaigns.joining import join
+from service.campaigns.looking import Seen, posted_by
+from service.campaigns.schema import CAMPAIGN_CROWDED, CAMPAIGN_WAITING, CONTACTS, ITEM_CONTACTS, ITEM_LINKS
+from service.workplace.lots import KEYS, among, insert_new, keys_for
+from service.workplace.schema import ITEMS
 
-#: Likeness from which two texts are taken for two of one campaign. On the 600 demonstration texts no two of different
-#: campaigns are over 0.13; from 0.4 on those of one campaign are found as well as from 0.15 on.
-LIKENESS: Final = 0.4
 #: Near-duplicates of a text that are kept as links: the most alike, and the most alike of each campaign.
 _LINKS: Final = 3
-#: A contact is nobody's own from so many groups of texts on that share nothing else.
-UNRELATED: Final = 6
-_SAMPLE: Final = 200
-_OFTEN: Final = 16
-_OWN_KINDS: Final = ("phone", "email", "site", "siret")
 
 
-# Asked for every text: made once, since writing a statement anew costs more than asking it.
-_READ: Final = (
-    select(ITEMS, PREDICTIONS.c.prediction)
-    .outerjoin(PREDICTIONS, and_(PREDICTIONS.c.item_id == ITEMS.c.id, PREDICTIONS.c.model_version == ITEMS.c.model_version))
-    .where(ITEMS.c.id == bindparam("item"))
-)
-_JOINING: Final = (
-    select(ITEM_CONTACTS.c.contact_id)
-    .join(CONTACTS, CONTACTS.c.id == ITEM_CONTACTS.c.contact_id)
-    .where(ITEM_CONTACTS.c.item_id == bindparam("item"), JOINS)
-)
+def keep(connection: Connection, seen: Sequence[Seen]) -> set[str]:
+    """Keep what was found of some hundreds of texts and bring them into their campaigns; returns the campaigns changed."""
+    ids = [one.item_id for one in seen]
+    before = _joining(connection, ids)
+    more = _keep_contacts(connection, seen)
+    _wait_for_own(connection, seen, more)
+    homes = campaigns_of(connection, [*ids, *(id for one in seen for id, _ in one.near)])
+    _keep_links(connection, seen, homes)
+    _keep_crowded(connection, seen)
+    changed = {homes[id] for id in ids if id in homes}
+    lost = {item for item, _ in before - _joining(connection, ids)} if before else set()
+    for home in sorted({homes[item] for item in lost if item in homes}):
+        changed |= split(connection, home)
+    changed |= set_aside_if_common(connection, Counter(contact for many in more.values() for contact in many))
+    return changed | join(connection, ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was found of a text, and the state of the text that it was found in."""
-
-    item_id: str
-    contacts: tuple[Contact, ...]
-    near: tuple[tuple[str, float], ...]
-    mark: tuple[Any, ...]
-
-
-def mark_of(row: Any) -> tuple[Any, ...]:
-    """What changes when a text has to be looked at anew."""
-    return (row.model_version, row.stance, row.decided_stance, row.level, row.decided_level)
+def _joining(connection: Connection, ids: Sequence[str]) -> set[tuple[str, str]]:
+    """The texts with the contacts that link them."""
+    query = select(ITEM_CONTACTS.c.item_id, ITEM_CONTACTS.c.contact_id).join(
+        CONTACTS, CONTACTS.c.id == ITEM_CONTACTS.c.contact_id
+    )
+    rows = connection.execute(query.where(among(connection, ITEM_CONTACTS.c.item_id), JOINS), {KEYS: keys_for(connection, ids)})
+    return {(item, contact) for item, contact in rows}
 
 
-def look(connection: Connection, item_id: str) -> Seen | None:
-    """The contacts and near-duplicates of a text; None where there is no such text. Writes nothing."""
-    row = connection.execute(_READ, {"item": item_id}).first()
-    if row is None:
-        return None
-    said: Mapping[str, Any] = row.prediction if row.prediction and row.prediction.get("status") == "ok" else {}
-    listing = Listing(row.text, row.source, row.channel, row.author, row.url)
-    stance, decided = row.decided_stance or row.stance, row.decided_stance is not None
-    contacts = contacts_of(listing, said.get("entities"), said.get("context") or (), stance, decided=decided)
-    if not decided:
-        contacts = _given_elsewhere(connection, item_id, contacts)
-    alike = tuple((one.item_id, one.likeness) for one in near(connection, item_id, LIKENESS))
-    return Seen(item_id, tuple(contacts), alike, mark_of(row))
-
-
-def _given_elsewhere(connection: Connection, item_id: str, contacts: Sequence[Contact]) -> list[Contact]:
-    """These contacts, those being the author's own that the same account gives as its own in another text."""
-    accounts = [one.id for one in contacts if one.origin == "author"]
-    named = [one.id for one in contacts if one.role == "mention"]
-    if not accounts or not named:
-        return list(contacts)
-    posted, given = ITEM_CONTACTS.alias("posted"), ITEM_CONTACTS.alias("given")
-    same = select(given.c.contact_id).join(posted, posted.c.item_id == given.c.item_id)
-    same = same.where(given.c.contact_id.in_(named), *_holds(given), posted.c.contact_id.in_(accounts), *_holds(posted))
-    own = set(connection.scalars(same.where(given.c.item_id != item_id).distinct()))
-    return [replace(one, role="own") if one.id in own else one for one in contacts]
-
-
-def _holds(table: Any) -> tuple[ColumnElement[bool], ...]:
-    return (table.c.role == "own", table.c.state != "rejected")
-
-
-def _wait_for_own(connection: Connection, seen: Seen, new: Sequence[str]) -> None:
-    """Texts of the same account that only name what this one newly gives as its own are looked at anew."""
-    accounts = [one.id for one in seen.contacts if one.origin == "author"]
-    own = [one.id for one in seen.contacts if one.role == "own" and one.origin == "text"]
-    if not accounts or not own or not set(new) & {*accounts, *own}:
-        return
-    posted, named = ITEM_CONTACTS.alias("posted"), ITEM_CONTACTS.alias("named")
-    same = select(named.c.item_id).join(posted, posted.c.item_id == named.c.item_id).join(ITEMS, ITEMS.c.id == named.c.item_id)
-    same = same.where(named.c.contact_id.in_(own), named.c.role == "mention", posted.c.contact_id.in_(accounts), *_holds(posted))
-    same = same.where(named.c.item_id != seen.item_id, ITEMS.c.decided_stance.is_(None)).distinct()
-    rows = [{"item_id": id} for id in sorted(connection.scalars(same))]
-    if rows:
-        connection.execute(_insert(connection, CAMPAIGN_WAITING), rows)
-
-
-def keep(connection: Connection, seen: Seen) -> set[str]:
-    """Keep what was found of a text and bring it into its campaign; returns the campaigns changed, to be counted anew."""
-    before = _joining(connection, seen.item_id)
-    common = _keep_contacts(connection, seen)
-    _wait_for_own(connection, seen, common)
-    _keep_links(connection, seen)
-    changed = set()
-    home = campaigns_of(connection, [seen.item_id]).get(seen.item_id)
-    if home is not None:
-        changed.add(home)
-        if before - _joining(connection, seen.item_id):
-            changed |= split(connection, home)
-    for contact_id in common:
-        changed |= _set_aside_if_common(connection, contact_id)
-    return changed | join(connection, seen.item_id)
-
-
-def _joining(connection: Connection, item_id: str) -> set[str]:
-    return set(connection.scalars(_JOINING, {"item": item_id}))
-
-
-def _insert(connection: Connection, table: Any) -> Any:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
-
-
-def _keep_contacts(connection: Connection, seen: Seen) -> list[str]:
-    """Write the contacts of a text; returns those that have one more text of their own."""
-    rows = {
-        row.contact_id: row for row in connection.execute(select(ITEM_CONTACTS).where(ITEM_CONTACTS.c.item_id == seen.item_id))
-    }
-    found = {contact.id: contact for contact in seen.contacts}
-    new = [contact for id, contact in found.items() if id not in rows]
-    if new:
-        named = [{"id": one.id, "kind": one.kind, "value": one.value, "state": "links", "texts": 0} for one in new]
-        connection.execute(_insert(connection, CONTACTS), sorted(named, key=lambda row: str(row["id"])))
-        places = [
-            {
-                "item_id": seen.item_id,
-                "contact_id": one.id,
-                "state": "suggested",
-                "role": one.role,
-                "origin": one.origin,
-                "start": one.start,
-                "end": one.end,
-            }
-            for one in new
-        ]
-        connection.execute(ITEM_CONTACTS.insert(), places)
-    stale = [id for id, row in rows.items() if row.state == "suggested" and id not in found]
-    if stale:
-        where = (ITEM_CONTACTS.c.item_id == seen.item_id, ITEM_CONTACTS.c.contact_id.in_(stale))
-        connection.execute(delete(ITEM_CONTACTS).where(*where))
-    for id, row in rows.items():
-        if id in found and (row.role, row.origin, row.start, row.end) != (now_ := _place(found[id])):
-            values = dict(zip(("role", "origin", "start", "end"), now_, strict=True))
-            where = (ITEM_CONTACTS.c.item_id == seen.item_id, ITEM_CONTACTS.c.contact_id == id)
-            connection.execute(update(ITEM_CONTACTS).where(*where).values(**values))
-    more = [one.id for one in new if one.role == "own"]
-    more += [id for id, row in rows.items() if id in found and row.role == "mention" and found[id].role == "own"]
-    less = [
-        id for id, row in rows.items() if row.role == "own" and (id in stale or (id in found and found[id].role == "mention"))
-    ]
-    _count(connection, more, 1)
-    _count(connection, less, -1)
+def _keep_contacts(connection: Connection, seen: Sequence[Seen]) -> dict[str, list[str]]:
+    """Write the contacts of texts; returns, by text, those that it newly has as its own."""
+    rows: dict[str, dict[str, Any]] = defaultdict(dict)
+    known = select(ITEM_CONTACTS).where(among(connection, ITEM_CONTACTS.c.item_id))
+    for row in connection.execute(known, {KEYS: keys_for(connection, [one.item_id for one in seen])}):
+        rows[row.item_id][row.contact_id] = row
+    new: list[tuple[str, Contact]] = []
+    stale: list[tuple[str, str]] = []
+    moved: list[dict[str, Any]] = []
+    more: dict[str, list[str]] = {}
+    less: Counter[str] = Counter()
+    for one in seen:
+        found = {contact.id: contact for contact in one.contacts}
+        held = rows[one.item_id]
+        new += [(one.item_id, contact) for id, contact in found.items() if id not in held]
+        gone = [id for id, row in held.items() if row.state == "suggested" and id not in found]
+        stale += [(one.item_id, id) for id in gone]
+        moved += _moved(one.item_id, held, found)
+        own = [id for id, contact in found.items() if contact.role == "own" and (id not in held or held[id].role == "mention")]
+        more |= {one.item_id: own} if own else {}
+        less.update(id for id in gone if held[id].role == "own")
+        less.update(id for id in held.keys() & found.keys() if held[id].role == "own" and found[id].role == "mention")
+    _write(connection, new, stale, moved)
+    added = Counter(id for many in more.values() for id in many)
+    added.subtract(less)
+    _count(connection, added)
     return more
+
+
+def _moved(item_id: str, held: Mapping[str, Any], found: Mapping[str, Contact]) -> Iterator[dict[str, Any]]:
+    for id, row in held.items():
+        if id in found and (row.role, row.origin, row.start, row.end) != _place(found[id]):
+            values = dict(zip(("role_", "origin_", "start_", "end_"), _place(found[id]), strict=True))
+            yield {"of": item_id, "who": id, **values}
 
 
 def _place(contact: Contact) -> tuple[Any, ...]:
     return (contact.role, contact.origin, contact.start, contact.end)
 
 
-def _count(connection: Connection, ids: Iterable[str], step: int) -> None:
-    for id in sorted(ids):
-        connection.execute(update(CONTACTS).where(CONTACTS.c.id == id).values(texts=CONTACTS.c.texts + step))
+def _write(
+    connection: Connection, new: Sequence[tuple[str, Contact]], stale: Sequence[tuple[str, str]], moved: Sequence[dict[str, Any]]
+) -> None:
+    one = (ITEM_CONTACTS.c.item_id == bindparam("of"), ITEM_CONTACTS.c.contact_id == bindparam("who"))
+    if new:
+        named = {contact.id: contact for _, contact in new}
+        contacts = [
+            {"id": id, "kind": named[id].kind, "value": named[id].value, "state": "links", "texts": 0} for id in sorted(named)
+        ]
+        connection.execute(insert_new(connection, CONTACTS), contacts)
+        names = ("role", "origin", "start", "end")
+        places = [
+            {"item_id": item, "contact_id": contact.id, "state": "suggested", **dict(zip(names, _place(contact), strict=True))}
+            for item, contact in new
+        ]
+        connection.execute(ITEM_CONTACTS.insert(), places)
+    if stale:
+        connection.execute(delete(ITEM_CONTACTS).where(*one), [{"of": item, "who": contact} for item, contact in stale])
+    if moved:
+        values: dict[str, Any] = {name: bindparam(f"{name}_") for name in ("role", "origin", "start", "end")}
+        connection.execute(update(ITEM_CONTACTS).where(*one).values(**values), moved)
 
 
-def _keep_links(connection: Connection, seen: Seen) -> None:
-    """Write the near-duplicates that hold a family together: its most alike, and the most alike of each campaign."""
-    homes = campaigns_of(connection, [id for id, _ in seen.near])
-    chosen: dict[str, float] = dict(seen.near[:_LINKS])
-    reached: set[str] = {homes[id] for id in chosen if id in homes}
-    for id, likeness in seen.near[_LINKS:]:
-        home = homes.get(id)
-        if home is None or home not in reached:
-            chosen[id] = likeness
-            reached |= {home} if home else set()
-    rows = [
-        {
-            "item_id": min(seen.item_id, id),
-            "other_id": max(seen.item_id, id),
-            "kind": "near",
-            "likeness": likeness,
-            "state": "suggested",
-        }
-        for id, likeness in sorted(chosen.items())
-    ]
+def _count(connection: Connection, steps: Mapping[str, int]) -> None:
+    rows = [{"of": id, "step": steps[id]} for id in sorted(steps) if steps[id]]
+    if rows:
+        more = CONTACTS.c.texts + bindparam("step")
+        connection.execute(update(CONTACTS).where(CONTACTS.c.id == bindparam("of")).values(texts=more), rows)
+
+
+def _wait_for_own(connection: Connection, seen: Sequence[Seen], more: Mapping[str, Sequence[str]]) -> None:
+    """Texts of the same account that only name what one of these newly gives as its own are looked at anew."""
+    given: dict[str, set[str]] = defaultdict(set)
+    for one in seen:
+        own = {contact.id for contact in one.contacts if contact.role == "own" and contact.origin == "text"}
+        if one.accounts and own and set(more.get(one.item_id, ())) & {*one.accounts, *own}:
+            for account in one.accounts:
+                given[account] |= own
+    if not given:
+        return
+    accounts: dict[str, set[str]] = defaultdict(set)
+    for account, items in posted_by(connection, given).items():
+        for item in items:
+            accounts[item].add(account)
+    query = select(ITEM_CONTACTS.c.item_id, ITEM_CONTACTS.c.contact_id).join(ITEMS, ITEMS.c.id == ITEM_CONTACTS.c.item_id)
+    query = query.where(among(connection, ITEM_CONTACTS.c.item_id), ITEM_CONTACTS.c.role == "mention")
+    rows = connection.execute(query.where(ITEMS.c.decided_stance.is_(None)), {KEYS: keys_for(connection, sorted(accounts))})
+    waiting = {row.item_id for row in rows if any(row.contact_id in given[account] for account in accounts[row.item_id])}
+    if waiting:
+        statement = insert_new(connection, CAMPAIGN_WAITING)
+        connection.execute(statement, [{"item_id": id} for id in sorted(waiting)])
+
+
+def _keep_links(connection: Connection, seen: Sequence[Seen], homes: Mapping[str, str]) -> None:
+    """Write the near-duplicates that hold families together: of each text the most alike, and the most alike of each campaign.
+
+    Texts are taken in turn: those that one of these has just joined are of one campaign for the next.
+    """
+    families = _Families(homes)
+    rows: dict[tuple[str, str], float] = {}
+    for one in seen:
+        chosen = dict(one.near[:_LINKS])
+        reached = {families.of(id) for id in chosen} - {None}
+        for id, likeness in one.near[_LINKS:]:
+            family = families.of(id)
+            if family is None or family not in reached:
+                chosen[id] = likeness
+                reached |= {family} - {None}
+        families.join([one.item_id, *chosen])
+        rows |= {(min(one.item_id, id), max(one.item_id, id)): likeness for id, likeness in chosen.items()}
     if rows:
         # A link that is there stays as it is: what a person said of it holds.
-        connection.execute(_insert(connection, ITEM_LINKS), rows)
+        values = [
+            {"item_id": pair[0], "other_id": pair[1], "kind": "near", "likeness": rows[pair], "state": "suggested"}
+            for pair in sorted(rows)
+        ]
+        connection.execute(insert_new(connection, ITEM_LINKS), values)
 
 
-def _set_aside_if_common(connection: Connection, contact_id: str) -> set[str]:
-    """Say of a contact that links too many unrelated texts that it is nobody's own; returns the campaigns changed."""
-    row = connection.execute(select(CONTACTS).where(CONTACTS.c.id == contact_id)).one()
-    due = (
-        row.texts < _OFTEN
-        or row.texts & (row.texts - 1) == 0
-        or (row.texts % 3 == 0 and not (row.texts // 3) & (row.texts // 3 - 1))
-    )
-    if row.state != "links" or row.texts < UNRELATED or not due:
-        return set()
-    texts = list(
-        connection.scalars(
-            select(ITEM_CONTACTS.c.item_id)
-            .where(ITEM_CONTACTS.c.contact_id == contact_id, ITEM_CONTACTS.c.role == "own", ITEM_CONTACTS.c.state != "rejected")
-            .order_by(ITEM_CONTACTS.c.item_id.desc())
-            .limit(_SAMPLE)
-        )
-    )
-    groups = _unrelated(connection, contact_id, texts)
-    if groups < UNRELATED:
-        return set()
-    connection.execute(update(CONTACTS).where(CONTACTS.c.id == contact_id).values(state="common"))
-    changed: set[str] = set()
-    for home in sorted(set(campaigns_of(connection, texts).values())):
-        note_event(connection, home, "common", contact=contact_id, contact_kind=row.kind, value=row.value, groups=groups)
-        changed |= split(connection, home)
-    return changed
+class _Families:
+    """The campaigns that texts are in, and those that texts of this lot are about to make; campaigns that are stay apart."""
+
+    def __init__(self, homes: Mapping[str, str]) -> None:
+        self._family = dict(homes)
+        self._into: dict[str, str] = {}
+
+    def of(self, item_id: str) -> str | None:
+        family = self._family.get(item_id)
+        while family in self._into:
+            family = self._into[family]
+        return family
+
+    def join(self, items: Sequence[str]) -> None:
+        if len(items) < 2:
+            return
+        made = {family for item in items if (family := self.of(item)) is not None and family.startswith(_NEW)}
+        kept = next((family for item in items if (family := self.of(item)) is not None and family not in made), None)
+        target = kept or min(made, default=_NEW + items[0])
+        for item in items:
+            if self.of(item) is None:
+                self._family[item] = target
+        self._into |= dict.fromkeys(made - {target}, target)
 
 
-def _unrelated(connection: Connection, contact_id: str, texts: Sequence[str]) -> int:
-    """How many groups of these texts, each with a contact of its own, share nothing but one contact."""
-    wanted = select(ITEM_CONTACTS.c.item_id, ITEM_CONTACTS.c.contact_id, CONTACTS.c.kind).join(
-        CONTACTS, CONTACTS.c.id == ITEM_CONTACTS.c.contact_id
-    )
-    rows = connection.execute(
-        wanted.where(ITEM_CONTACTS.c.item_id.in_(texts), ITEM_CONTACTS.c.contact_id != contact_id, JOINS)
-    ).all()
-    own = {row.item_id for row in rows if row.kind in _OWN_KINDS}
-    graph: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        graph[row.item_id].add(row.contact_id)
-        graph[row.contact_id].add(row.item_id)
-    known = set(texts)
-    links = select(ITEM_LINKS.c.item_id, ITEM_LINKS.c.other_id).where(
-        ITEM_LINKS.c.item_id.in_(texts), ITEM_LINKS.c.state != "rejected"
-    )
-    for first, second in connection.execute(links):
-        if second in known:
-            graph[first].add(second)
-            graph[second].add(first)
-    groups = 0
-    while own:
-        groups += 1
-        reached, todo = set(), [own.pop()]
-        while todo:
-            node = todo.pop()
-            if node not in reached:
-                reached.add(node)
-                todo += graph[node]
-        own -= reached
-    return groups
+#: What begins the name of a family that is no campaign yet.
+_NEW: Final = "new:"
 
 
-def count_anew(connection: Connection, campaigns: Iterable[str]) -> None:
-    """Set what the list of campaigns sorts by: texts, worst level, places, first and last instant."""
-    for id in sorted(campaigns):
-        level = func.coalesce(ITEMS.c.decided_level, ITEMS.c.level)
-        seen = func.coalesce(ITEMS.c.captured_at, ITEMS.c.received_at)
-        place = func.coalesce(ITEMS.c.author, "") + "|" + ITEMS.c.source
-        wanted = select(func.count(), func.max(level), func.count(place.distinct()), func.min(seen), func.max(seen))
-        joined = ITEMS.join(CAMPAIGN_ITEMS, CAMPAIGN_ITEMS.c.item_id == ITEMS.c.id)
-        row = connection.execute(wanted.select_from(joined).where(CAMPAIGN_ITEMS.c.campaign_id == id)).one()
-        values = dict(zip(("texts", "level", "places", "first_at", "last_at"), row, strict=True))
-        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == id).values(**values))
+def _keep_crowded(connection: Connection, seen: Sequence[Seen]) -> None:
+    """Say of which texts not all that may be as alike could be compared."""
+    ids = {KEYS: keys_for(connection, [one.item_id for one in seen])}
+    connection.execute(delete(CAMPAIGN_CROWDED).where(among(connection, CAMPAIGN_CROWDED.c.item_id)), ids)
+    if rows := [{"item_id": one.item_id} for one in seen if one.crowded]:
+        connection.execute(CAMPAIGN_CROWDED.insert(), rows)
 
 
-__all__ = ["LIKENESS", "Seen", "count_anew", "keep", "look", "mark_of"]
+def taken_up(connection: Connection, ids: Iterable[str]) -> None:
+    """These texts wait no more."""
+    gone = {KEYS: keys_for(connection, list(ids))}
+    connection.execute(delete(CAMPAIGN_WAITING).where(among(connection, CAMPAIGN_WAITING.c.item_id)), gone)

@@ -9,11 +9,13 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, RowMapping, and_, delete, or_, select, update
 
 from model.errors import VigieError
-from service.campaigns.components import campaigns_of, join, note_event, split
+from service.campaigns.components import campaigns_of, note_event, split
+from service.campaigns.counting import TURN, count_anew
 from service.campaigns.forget import drop_contacts, drop_empty
-from service.campaigns.index import count_anew
+from service.campaigns.joining import join
 from service.campaigns.schema import (
     CAMPAIGN_APART,
+    CAMPAIGN_CROWDED,
     CAMPAIGN_ITEMS,
     CAMPAIGN_WAITING,
     CAMPAIGNS,
@@ -23,10 +25,9 @@ from service.campaigns.schema import (
 )
 from service.database import serialise
 from service.workplace.people import Person
+from service.workplace.similar import forget_all
 from service.workplace.times import aware, now
 
-#: One writer of campaigns at a time, on PostgreSQL too.
-TURN: Final = "campaigns"
 NAME_LONGEST: Final = 200
 NOTE_LONGEST: Final = 5_000
 #: A contact that a person puts back, or takes away, is looked at in so many of its texts, newest first.
@@ -92,7 +93,10 @@ def items_of(connection: Connection, campaign_id: str) -> list[str]:
 
 
 def forget_items(connection: Connection, ids: Iterable[str]) -> None:
-    """Take texts that are about to be deleted out of their campaigns; call it before, in the same transaction."""
+    """Take texts that are about to be deleted out of their campaigns, and out of what near-duplicates are found by.
+
+    Call it before, in the same transaction.
+    """
     serialise(connection, TURN)
     gone = sorted(set(ids))
     changed: set[str] = set()
@@ -104,9 +108,10 @@ def forget_items(connection: Connection, ids: Iterable[str]) -> None:
         own = select(ITEM_CONTACTS.c.contact_id).where(ITEM_CONTACTS.c.item_id.in_(lot), ITEM_CONTACTS.c.role == "own")
         for contact in sorted(connection.scalars(own)):
             connection.execute(update(CONTACTS).where(CONTACTS.c.id == contact).values(texts=CONTACTS.c.texts - 1))
-        for table in (ITEM_CONTACTS, CAMPAIGN_ITEMS, CAMPAIGN_APART, CAMPAIGN_WAITING, ITEM_LINKS):
+        for table in (ITEM_CONTACTS, CAMPAIGN_ITEMS, CAMPAIGN_APART, CAMPAIGN_CROWDED, CAMPAIGN_WAITING, ITEM_LINKS):
             connection.execute(delete(table).where(table.c.item_id.in_(lot)))
         connection.execute(delete(ITEM_LINKS).where(ITEM_LINKS.c.other_id.in_(lot)))
+        forget_all(connection, lot)
     count_anew(connection, {one for id in sorted(changed) for one in split(connection, id)})
     drop_empty(connection, changed)
     drop_contacts(connection, named)
@@ -154,8 +159,7 @@ def _after(
     """Part and join anew what an act on links of these texts touches; the event is kept with each campaign of before."""
     before = set(campaigns_of(connection, items).values())
     changed = {one for id in sorted(before) for one in split(connection, id)}
-    for one in items:
-        changed |= join(connection, one)
+    changed |= join(connection, items)
     for id in sorted(before or set(campaigns_of(connection, items).values())):
         note_event(connection, id, kind, user=person.id, item=item, why=why, **detail)
     count_anew(connection, changed)
@@ -211,9 +215,7 @@ def take_out(connection: Connection, campaign_id: str, items: Sequence[str], per
     for first, second in pairwise(chosen):
         _tie(connection, first, second, said)
     note_event(connection, campaign_id, "taken_out", user=person.id, why=why, items=chosen)
-    changed = split(connection, campaign_id)
-    for one in chosen:
-        changed |= join(connection, one)
+    changed = split(connection, campaign_id) | join(connection, chosen)
     count_anew(connection, changed)
     home = campaign_of(connection, chosen[0])
     return home.id if home else None
@@ -244,7 +246,7 @@ def merge(connection: Connection, first: str, second: str, person: Person, why: 
         where = (CAMPAIGN_APART.c.campaign_id == id, CAMPAIGN_APART.c.item_id.in_(members))
         connection.execute(delete(CAMPAIGN_APART).where(*where))
     _tie(connection, texts[0], others[0], _said(person, why))
-    changed = join(connection, texts[0])
+    changed = join(connection, texts[:1])
     kept = campaigns_of(connection, [texts[0]])[texts[0]]
     note_event(connection, kept, "joined", user=person.id, why=why, campaigns=[one.id, other.id])
     count_anew(connection, changed | {kept})

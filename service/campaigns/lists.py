@@ -3,14 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, not_, or_, select
 
 from model.text import fold
-from service.campaigns.components import JOINS
 from service.campaigns.links import Campaign, campaign_from
 from service.campaigns.schema import CAMPAIGN_ITEMS, CAMPAIGNS, CONTACTS, ITEM_CONTACTS
+from service.workplace.lots import KEYS, among, keys_for
 from service.workplace.people import Person
 from service.workplace.reading import hidden_from
 from service.workplace.schema import ITEM_PRACTICES, ITEMS
@@ -54,35 +55,74 @@ class Found:
 
 
 def list_campaigns(connection: Connection, wanted: Wanted, person: Person) -> Found:
-    """The campaigns of two texts or more that meet what is wanted; levels do not count texts blind for the person."""
-    level = _level_for(person)
-    where = [CAMPAIGNS.c.texts > 1, *_matching(wanted, level)]
-    total = connection.execute(select(func.count()).select_from(CAMPAIGNS).where(*where)).scalar_one()
-    column = level if wanted.tri == "niveau" else SORTS[wanted.tri][0]
+    """The campaigns of two texts or more that meet what is wanted; levels do not count texts blind for the person.
+
+    Neither the place of a campaign in a list nor a filter tells the level of a blind text: campaigns that have one are ranked
+    apart, by the level that the person may know, then put among the others.
+    """
+    own = _own_levels(connection, person)
+    by_level = wanted.tri == "niveau" or wanted.niveau is not None
+    apart = keys_for(connection, sorted(own)) if by_level and own else None
+    where = [_SEVERAL, *_matching(wanted)]
+    outside = [*where, *([CAMPAIGNS.c.level >= wanted.niveau] if wanted.niveau is not None else [])]
+    outside += [] if apart is None else [not_(among(connection, CAMPAIGNS.c.id))]
+    mine: list[Campaign] = []
+    if apart is not None:
+        rows = connection.execute(select(CAMPAIGNS).where(*where, among(connection, CAMPAIGNS.c.id)), {KEYS: apart}).mappings()
+        mine = [one for row in rows if _reaches(one := _with_level(campaign_from(row), own[row["id"]]), wanted.niveau)]
+    given = {} if apart is None else {KEYS: apart}
+    total = connection.execute(select(func.count()).select_from(CAMPAIGNS).where(*outside), given).scalar_one() + len(mine)
+    first = (wanted.page - 1) * PAGE
+    # As many of the others as may come before or among those of the page.
+    before = max(0, first - len(mine))
+    chosen = select(CAMPAIGNS).where(*outside).order_by(*_order(wanted.tri)).offset(before).limit(first + PAGE - before)
+    found = [campaign_from(row) for row in connection.execute(chosen, given).mappings()]
+    found = sorted([*found, *mine], key=partial(_rank, wanted.tri), reverse=True) if mine else found
+    page = found[first - before : first - before + PAGE]
+    return Found([_with_level(one, own[one.id]) if one.id in own else one for one in page], total)
+
+
+# Written as the index `ix_campaigns_rank` is: with a value of its own, neither database would walk it.
+_SEVERAL: Final = CAMPAIGNS.c.texts > literal_column("1")
+
+
+def _order(sort: str) -> tuple[ColumnElement[Any], ...]:
     # A level that is not known comes last, on both databases.
-    order = (case((column.is_(None), 1), else_=0), column.desc(), CAMPAIGNS.c.texts.desc(), CAMPAIGNS.c.id.desc())
-    if wanted.tri != "niveau":
-        order = (column.desc(), CAMPAIGNS.c.id.desc())  # type: ignore[assignment]
-    chosen = select(CAMPAIGNS).where(*where).order_by(*order).offset((wanted.page - 1) * PAGE).limit(PAGE)
-    found = [campaign_from(row) for row in connection.execute(chosen).mappings()]
-    return Found(_without_hidden(connection, found, person), total)
+    first = (CAMPAIGNS.c.level.desc().nulls_last(), CAMPAIGNS.c.texts.desc()) if sort == "niveau" else (SORTS[sort][0].desc(),)
+    return (*first, CAMPAIGNS.c.id.desc())
 
 
-def _level_for(person: Person) -> ColumnElement[int | None]:
-    """The worst level of a campaign for a person: neither its place in a list nor a filter tells that of a blind text."""
-    blind = hidden_from(person)
-    touched = select(CAMPAIGN_ITEMS.c.campaign_id).where(CAMPAIGN_ITEMS.c.item_id.in_(blind))
-    seen = select(func.max(func.coalesce(ITEMS.c.decided_level, ITEMS.c.level)))
-    seen = seen.join_from(CAMPAIGN_ITEMS, ITEMS, ITEMS.c.id == CAMPAIGN_ITEMS.c.item_id)
-    seen = seen.where(CAMPAIGN_ITEMS.c.campaign_id == CAMPAIGNS.c.id, ITEMS.c.id.not_in(blind)).correlate(CAMPAIGNS)
-    return case((CAMPAIGNS.c.id.in_(touched), seen.scalar_subquery()), else_=CAMPAIGNS.c.level)
+def _rank(sort: str, one: Campaign) -> tuple[Any, ...]:
+    """What `_order` sorts by."""
+    value = getattr(one, SORTS[sort][0].key)
+    return (-1 if value is None else value, one.texts, one.id) if sort == "niveau" else (value, one.id)
 
 
-def _matching(wanted: Wanted, level: ColumnElement[int | None]) -> list[ColumnElement[bool]]:
+def _reaches(one: Campaign, level: int | None) -> bool:
+    return level is None or (one.level is not None and one.level >= level)
+
+
+def _own_levels(connection: Connection, person: Person, campaigns: Collection[str] | None = None) -> dict[str, int | None]:
+    """The worst level that a person may know of each campaign that has a text blind for them, of all or of some."""
+    level = func.coalesce(ITEMS.c.decided_level, ITEMS.c.level)
+    blind = select(CAMPAIGN_ITEMS.c.campaign_id, CAMPAIGNS.c.level.label("worst"), func.max(level).label("hidden"))
+    blind = blind.join(CAMPAIGNS, CAMPAIGNS.c.id == CAMPAIGN_ITEMS.c.campaign_id).join(
+        ITEMS, ITEMS.c.id == CAMPAIGN_ITEMS.c.item_id
+    )
+    blind = blind.where(CAMPAIGN_ITEMS.c.item_id.in_(hidden_from(person)))
+    if campaigns is not None:
+        blind = blind.where(CAMPAIGN_ITEMS.c.campaign_id.in_(campaigns))
+    rows = connection.execute(blind.group_by(CAMPAIGN_ITEMS.c.campaign_id, CAMPAIGNS.c.level)).all()
+    # Where no blind text is at the worst level, that level says nothing of it.
+    found: dict[str, int | None] = {row.campaign_id: row.worst for row in rows}
+    return found | _levels(
+        connection, [row.campaign_id for row in rows if row.hidden is not None and row.hidden == row.worst], person
+    )
+
+
+def _matching(wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     inside = select(CAMPAIGN_ITEMS.c.campaign_id)
-    if wanted.niveau is not None:
-        found.append(level >= wanted.niveau)
     asked = {ITEMS.c.source: wanted.source, ITEMS.c.theme: wanted.theme, ITEMS.c.region: wanted.region}
     if any(asked.values()):
         of = inside.join(ITEMS, ITEMS.c.id == CAMPAIGN_ITEMS.c.item_id)
@@ -117,16 +157,6 @@ def _named(words: str) -> ColumnElement[bool]:
     return or_(*shapes)
 
 
-def _without_hidden(connection: Connection, campaigns: Sequence[Campaign], person: Person) -> list[Campaign]:
-    ids = [one.id for one in campaigns]
-    blind = hidden_from(person)
-    touched = select(CAMPAIGN_ITEMS.c.campaign_id).where(
-        CAMPAIGN_ITEMS.c.campaign_id.in_(ids), CAMPAIGN_ITEMS.c.item_id.in_(blind)
-    )
-    levels = _levels(connection, set(connection.scalars(touched)), person)
-    return [_with_level(one, levels[one.id]) if one.id in levels else one for one in campaigns]
-
-
 def _levels(connection: Connection, ids: Collection[str], person: Person) -> dict[str, int | None]:
     """The worst level of campaigns among the texts that the person may see."""
     if not ids:
@@ -146,25 +176,24 @@ def _with_level(campaign: Campaign, level: int | None) -> Campaign:
 
 def shown_to(connection: Connection, campaign: Campaign, person: Person) -> Campaign:
     """A campaign as a person may see it."""
-    return _without_hidden(connection, [campaign], person)[0]
+    own = _own_levels(connection, person, [campaign.id])
+    return _with_level(campaign, own[campaign.id]) if campaign.id in own else campaign
 
 
 def said_by_people(connection: Connection, campaigns: Sequence[Campaign], person: Person) -> set[str]:
     """Those of these campaigns whose level, as shown to a person, is that of a text that somebody decided on."""
-    wanted = select(CAMPAIGN_ITEMS.c.campaign_id, func.max(ITEMS.c.decided_level))
-    wanted = wanted.join(ITEMS, ITEMS.c.id == CAMPAIGN_ITEMS.c.item_id).group_by(CAMPAIGN_ITEMS.c.campaign_id)
     ids = [one.id for one in campaigns]
-    rows = connection.execute(wanted.where(CAMPAIGN_ITEMS.c.campaign_id.in_(ids), ITEMS.c.id.not_in(hidden_from(person))))
-    worst = {id: level for id, level in rows}
+    kept = select(CAMPAIGNS.c.id, CAMPAIGNS.c.decided_level).where(CAMPAIGNS.c.id.in_(ids))
+    worst: dict[str, int | None] = {id: level for id, level in connection.execute(kept)}
+    if touched := list(_own_levels(connection, person, ids)):
+        wanted = select(CAMPAIGN_ITEMS.c.campaign_id, func.max(ITEMS.c.decided_level))
+        wanted = wanted.join(ITEMS, ITEMS.c.id == CAMPAIGN_ITEMS.c.item_id).group_by(CAMPAIGN_ITEMS.c.campaign_id)
+        seen = wanted.where(CAMPAIGN_ITEMS.c.campaign_id.in_(touched), ITEMS.c.id.not_in(hidden_from(person)))
+        worst |= dict.fromkeys(touched) | {id: level for id, level in connection.execute(seen)}
     return {one.id for one in campaigns if one.level is not None and worst.get(one.id) == one.level}
 
 
 def chief_contacts(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     """By campaign, the contact that most of its texts have as their own."""
-    own = func.count().label("own")
-    inside = ITEM_CONTACTS.join(CAMPAIGN_ITEMS, CAMPAIGN_ITEMS.c.item_id == ITEM_CONTACTS.c.item_id)
-    inside = inside.join(CONTACTS, CONTACTS.c.id == ITEM_CONTACTS.c.contact_id)
-    query = select(CAMPAIGN_ITEMS.c.campaign_id, CONTACTS.c.value, own).select_from(inside)
-    query = query.where(CAMPAIGN_ITEMS.c.campaign_id.in_(ids), JOINS).group_by(CAMPAIGN_ITEMS.c.campaign_id, CONTACTS.c.value)
-    rows = connection.execute(query.order_by(own, CONTACTS.c.value.desc()))
-    return {row.campaign_id: row.value for row in rows}
+    query = select(CAMPAIGNS.c.id, CONTACTS.c.value).join(CONTACTS, CONTACTS.c.id == CAMPAIGNS.c.chief)
+    return {id: value for id, value in connection.execute(query.where(CAMPAIGNS.c.id.in_(ids)))}

@@ -7,7 +7,7 @@ from service.campaigns.contacts import KIND_NAMES
 from service.campaigns.graph import shown_value
 from service.campaigns.links import campaign_of
 from service.campaigns.lists import shown_to
-from service.campaigns.schema import CAMPAIGN_ITEMS, CAMPAIGN_WAITING, CONTACTS, ITEM_CONTACTS
+from service.campaigns.schema import CAMPAIGN_CROWDED, CAMPAIGN_ITEMS, CAMPAIGN_WAITING, CONTACTS, ITEM_CONTACTS
 from service.workplace.items import Item
 from service.workplace.panels import Panel
 from service.workplace.people import Person
@@ -31,11 +31,12 @@ def campaign_panel(connection: Connection, item: Item, person: Person) -> Panel 
     ]
     waits = select(func.count()).select_from(CAMPAIGN_WAITING).where(CAMPAIGN_WAITING.c.item_id == item.id)
     waiting = bool(connection.execute(waits).scalar_one())
-    if campaign is None and not contacts and not waiting:
+    crowded = bool(connection.execute(select(CAMPAIGN_CROWDED).where(CAMPAIGN_CROWDED.c.item_id == item.id)).first())
+    if campaign is None and not contacts and not waiting and not crowded:
         return None
     more = {"item_id": item.id, "extends": _extends(connection, item, campaign.id) if campaign else 0}
     shown = shown_to(connection, campaign, person) if campaign else None
-    return Panel("campaign_panel.html", {"campaign": shown, "contacts": contacts, "waiting": waiting} | more)
+    return Panel("campaign_panel.html", {"campaign": shown, "contacts": contacts, "waiting": waiting, "crowded": crowded} | more)
 
 
 def _extends(connection: Connection, item: Item, campaign_id: str) -> int:

@@ -79,6 +79,8 @@ CAMPAIGNS: Final = Table(
     Column("cut", Boolean, nullable=False),
     Column("texts", Integer, nullable=False),
     Column("level", Integer, nullable=True),  # the worst: decided, else as the model says
+    Column("decided_level", Integer, nullable=True),  # the worst that people decided
+    Column("chief", String(_ID), nullable=True),  # the contact that most of its texts give
     Column("places", Integer, nullable=False),
     Column("first_at", DateTime(timezone=True), nullable=True),
     Column("last_at", DateTime(timezone=True), nullable=True),
@@ -115,6 +117,18 @@ CAMPAIGN_EVENTS: Final = Table(
     Column("kind", String(20), nullable=False),
     Column("detail", JSON, nullable=False),
     Column("why", Text, nullable=True),
+)
+
+#: Texts that look like so many others that they were compared with the newest of these only.
+CAMPAIGN_CROWDED: Final = Table("campaign_crowded", METADATA, _item(primary=True))
+
+#: Large campaigns of which texts came or changed since what the list shows of them was counted; `number`: in what order.
+CAMPAIGN_STALE: Final = Table(
+    "campaign_stale",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("campaign_id", String(_ID), ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False, unique=True),
+    sqlite_autoincrement=True,
 )
 
 #: Texts that were read, or decided on, since their contacts were last looked at; triggers fill it.

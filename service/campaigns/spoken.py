@@ -30,6 +30,12 @@ _SITE: Final = regex.compile(rf"(?<![\w.@-])(?P<host>{_NAME})(?:\s+point\s+|\s*[
 _LAST: Final = regex.compile(rf"(?<![\w.@/-])(?P<host>[a-z0-9-]{{2,60}})\.(?P<end>{_ENDING})(?=[.!?…]+(?:\s|$))")
 _HYPHEN: Final = regex.compile(r"\s+tiret\s+(?:du\s+(?:six|haut|milieu)\s+)?")
 
+#: What a text must hold for each of these to be worth a search, which most texts do not: they are quick to look for.
+_ANY_AT: Final = regex.compile(r"@|arobas|\sat\s|[(\[]\s*(?:at|a)\s*[)\]]")
+_ANY_LAST: Final = regex.compile(rf"\.{_ENDING}[.!?…]")
+_SAID: Final = rf"(?<!\p{{L}})(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})(?!\p{{L}})"
+_ANY_SPOKEN: Final = regex.compile(rf"{_SAID}(?:[^\p{{L}}]|(?<!\p{{L}})(?:et|puis)(?!\p{{L}}))*+{_SAID}")
+
 
 def spoken_contacts(text: str, entities: Sequence[Mapping[str, Any]] = ()) -> Iterator[dict[str, Any]]:
     """Entities (`kind`, `start`, `end`, `text`, `value`) that the ordinary forms miss: those that overlap none of `entities`.
@@ -48,17 +54,21 @@ def spoken_contacts(text: str, entities: Sequence[Mapping[str, Any]] = ()) -> It
 
 def _addresses(text: str) -> Iterator[tuple[str, int, int, dict[str, str]]]:
     seen = []
-    for match in _EMAIL.finditer(text):
+    for match in _EMAIL.finditer(text) if _ANY_AT.search(text) else ():
         seen.append(match.span())
         user = regex.sub(r"\s+point\s+", ".", _HYPHEN.sub("-", match["user"]))
         yield "email", *match.span(), {"address": f"{user}@{_HYPHEN.sub('-', match['host'])}.{match['end']}"}
-    for match in (*_SITE.finditer(text), *_LAST.finditer(text)):
+    sites = _SITE.finditer(text) if "point" in text else ()
+    last = _LAST.finditer(text) if _ANY_LAST.search(text) else ()
+    for match in (*sites, *last):
         if not any(match.start() < last and first < match.end() for first, last in seen):
             yield "url", *match.span(), {"url": f"{_HYPHEN.sub('-', match['host'])}.{match['end']}"}
 
 
 def _phones(text: str) -> Iterator[tuple[str, int, int, dict[str, str]]]:
     """French numbers of ten digits (nine without the first zero, where most is said in words)."""
+    if not _ANY_SPOKEN.search(text):
+        return
     run: list[regex.Match[str]] = []
     for token in [*_TOKEN.finditer(text), None]:
         word = token.group() if token else ""

@@ -19,7 +19,7 @@ from service.workplace.claims import Taken, claim, claim_of, release
 from service.workplace.decided import REASON_NAMES
 from service.workplace.decisions import DecisionError, Verdict, decide, decisions_of
 from service.workplace.draws import alike_to_begun
-from service.workplace.forms import proposed
+from service.workplace.forms import as_proposed
 from service.workplace.items import Item, find_item
 from service.workplace.people import Person
 from service.workplace.reading import blind_for
@@ -109,16 +109,9 @@ def verdict_for(choice: str, prediction: Prediction | None, reason: str, note: s
         return Verdict(verdict="unsure", **given)  # type: ignore[arg-type]
     if choice != "confirm":
         return Verdict(verdict="corrected", stance=choice, level=level_of(choice, (), ()).value, **given)  # type: ignore[arg-type]
-    if prediction is None or prediction.stance is None or prediction.risk is None:
+    if (verdict := as_proposed(prediction, **given)) is None:
         raise ValueError("le modèle n'a rien proposé pour ce texte")
-    return Verdict(
-        verdict="confirmed",
-        stance=prediction.stance.value,
-        level=prediction.risk.level,
-        targets=tuple(prediction.targets),
-        indicators=proposed(prediction),
-        **given,  # type: ignore[arg-type]
-    )
+    return verdict
 
 
 def spread(

@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from service.campaigns.components import JOINS
-from service.campaigns.schema import CAMPAIGN_EVENTS, CAMPAIGN_ITEMS, CONTACTS, ITEM_CONTACTS, ITEM_LINKS
+from service.campaigns.schema import CAMPAIGN_CROWDED, CAMPAIGN_EVENTS, CAMPAIGN_ITEMS, CONTACTS, ITEM_CONTACTS, ITEM_LINKS
+from service.workplace.lots import KEYS, among, keys_for
 from service.workplace.masking import hidden_texts
 from service.workplace.people import Person
 from service.workplace.reading import hidden_from
@@ -76,7 +77,9 @@ def texts_of(connection: Connection, campaign_id: str, person: Person) -> tuple[
     blind = ITEMS.c.id.in_(hidden_from(person))
     hidden = connection.execute(select(func.count()).select_from(joined).where(inside, blind)).scalar_one()
     at = func.coalesce(ITEMS.c.captured_at, ITEMS.c.received_at)
-    chosen = select(ITEMS).select_from(joined).where(inside, ~blind).order_by(at.desc(), ITEMS.c.id.desc()).limit(MOST_TEXTS)
+    # Of thousands of texts only those shown are read whole.
+    newest = select(ITEMS.c.id).select_from(joined).where(inside, ~blind).order_by(at.desc(), ITEMS.c.id.desc()).limit(MOST_TEXTS)
+    chosen = select(ITEMS).where(ITEMS.c.id.in_(connection.scalars(newest).all())).order_by(at.desc(), ITEMS.c.id.desc())
     return rows_of(connection, chosen, person), hidden
 
 
@@ -119,35 +122,32 @@ def ties_of(connection: Connection, campaign_id: str) -> list[Tie]:
     ]
 
 
-def links_of(connection: Connection, campaign_id: str, shown: Collection[str]) -> list[Link]:
-    """The links of the texts shown: those that people spoke of first, then between texts, then with contacts."""
+def links_of(connection: Connection, shown: Collection[str]) -> list[Link]:
+    """The links of the texts shown, those that people spoke of first: among themselves, then with contacts; 500 of each."""
     found: list[Link] = []
+    given = {KEYS: keys_for(connection, list(shown))}
     said = ITEM_LINKS.outerjoin(USERS, USERS.c.id == ITEM_LINKS.c.decided_by)
-    inside = select(CAMPAIGN_ITEMS.c.item_id).where(CAMPAIGN_ITEMS.c.campaign_id == campaign_id)
-    near = (
-        select(ITEM_LINKS, USERS.c.name)
-        .select_from(said)
-        .where(ITEM_LINKS.c.item_id.in_(inside), ITEM_LINKS.c.other_id.in_(inside))
-    )
-    for row in connection.execute(
-        near.order_by(ITEM_LINKS.c.decided_at.is_(None), ITEM_LINKS.c.likeness.desc()).limit(MOST_LINKS)
-    ):
-        if row.item_id in shown and row.other_id in shown:
-            at = aware(row.decided_at) if row.decided_at else None
-            found.append(Link(row.item_id, row.other_id, None, row.kind, "", row.likeness, row.state, row.name, at, row.why))
+    near = select(ITEM_LINKS, USERS.c.name).select_from(said).where(among(connection, ITEM_LINKS.c.item_id))
+    near = near.where(among(connection, ITEM_LINKS.c.other_id)).order_by(ITEM_LINKS.c.decided_at.is_(None))
+    for row in connection.execute(near.order_by(ITEM_LINKS.c.likeness.desc()).limit(MOST_LINKS), given):
+        at = aware(row.decided_at) if row.decided_at else None
+        found.append(Link(row.item_id, row.other_id, None, row.kind, "", row.likeness, row.state, row.name, at, row.why))
     held = ITEM_CONTACTS.join(CONTACTS, CONTACTS.c.id == ITEM_CONTACTS.c.contact_id)
     held = held.outerjoin(USERS, USERS.c.id == ITEM_CONTACTS.c.decided_by)
     columns = (*ITEM_CONTACTS.c, CONTACTS.c.kind, CONTACTS.c.value, USERS.c.name)
-    contacts = (
-        select(*columns)
-        .select_from(held)
-        .where(ITEM_CONTACTS.c.item_id.in_(inside), or_(JOINS, ITEM_CONTACTS.c.state != "suggested"))
-    )
-    for row in connection.execute(contacts.order_by(ITEM_CONTACTS.c.decided_at.is_(None), CONTACTS.c.value).limit(MOST_LINKS)):
-        if row.item_id in shown:
-            at = aware(row.decided_at) if row.decided_at else None
-            found.append(Link(row.item_id, None, row.contact_id, row.kind, row.value, None, row.state, row.name, at, row.why))
+    contacts = select(*columns).select_from(held).where(or_(JOINS, ITEM_CONTACTS.c.state != "suggested"))
+    contacts = contacts.where(among(connection, ITEM_CONTACTS.c.item_id)).order_by(ITEM_CONTACTS.c.decided_at.is_(None))
+    for row in connection.execute(contacts.order_by(CONTACTS.c.value).limit(MOST_LINKS), given):
+        at = aware(row.decided_at) if row.decided_at else None
+        found.append(Link(row.item_id, None, row.contact_id, row.kind, row.value, None, row.state, row.name, at, row.why))
     return sorted(found, key=lambda link: (link.state == "suggested", link.other_id is None))
+
+
+def crowded_of(connection: Connection, campaign_id: str) -> int:
+    """How many texts of a campaign look like so many others that they were compared with the newest of these only."""
+    inside = CAMPAIGN_CROWDED.join(CAMPAIGN_ITEMS, CAMPAIGN_ITEMS.c.item_id == CAMPAIGN_CROWDED.c.item_id)
+    counted = select(func.count()).select_from(inside).where(CAMPAIGN_ITEMS.c.campaign_id == campaign_id)
+    return int(connection.execute(counted).scalar_one())
 
 
 def events_of(connection: Connection, campaign_id: str) -> list[dict[str, Any]]:

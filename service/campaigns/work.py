@@ -5,19 +5,22 @@ import logging
 from contextlib import ExitStack
 from typing import Final
 
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, func, select
 
-from service.campaigns.index import count_anew, keep, look, mark_of
-from service.campaigns.links import TURN
+from service.campaigns.counting import TURN, count_soon, count_waiting
+from service.campaigns.index import keep, taken_up
+from service.campaigns.looking import look, mark_of
 from service.campaigns.schema import CAMPAIGN_WAITING
 from service.database import serialise
 from service.state import State
 from service.workplace.leases import database_lease
+from service.workplace.lots import KEYS, among, keys_for
 from service.workplace.schema import ITEMS
 
 _LOG: Final = logging.getLogger("vigie")
 _LEASE: Final = "campaigns"
-_LOT: Final = 50
+#: Texts that are linked together: what is asked and written once for all of them.
+_LOT: Final = 500
 #: Seconds between two looks when nothing waits, and when another process does the work.
 _PAUSE: Final = 1.0
 _LATER: Final = 5.0
@@ -32,28 +35,38 @@ def count_unlinked(engine: Engine) -> int:
 def link_waiting(engine: Engine, limit: int = _LOT) -> int:
     """Link at most `limit` texts that wait, oldest first; returns how many were. Reading holds no transaction that writes."""
     with engine.connect() as connection:
-        ids = list(connection.scalars(select(CAMPAIGN_WAITING.c.item_id).order_by(CAMPAIGN_WAITING.c.item_id).limit(limit)))
-        found = [seen for id in ids if (seen := look(connection, id))]
+        waiting = select(CAMPAIGN_WAITING.c.item_id).order_by(CAMPAIGN_WAITING.c.item_id).limit(limit)
+        found = look(connection, list(connection.scalars(waiting)))
     if not found:
         return 0
     with engine.begin() as connection:
         serialise(connection, TURN)
-        changed: set[str] = set()
-        marks = {row.id: mark_of(row) for row in connection.execute(select(ITEMS).where(ITEMS.c.id.in_(ids)))}
-        for seen in found:
-            # A text that was read or decided on meanwhile waits for the next look.
-            if marks.get(seen.item_id) == seen.mark:
-                changed |= keep(connection, seen)
-                connection.execute(delete(CAMPAIGN_WAITING).where(CAMPAIGN_WAITING.c.item_id == seen.item_id))
-        count_anew(connection, changed)
+        ids = [one.item_id for one in found]
+        columns = (
+            ITEMS.c.id,
+            ITEMS.c.model_version,
+            ITEMS.c.stance,
+            ITEMS.c.decided_stance,
+            ITEMS.c.level,
+            ITEMS.c.decided_level,
+        )
+        rows = connection.execute(select(*columns).where(among(connection, ITEMS.c.id)), {KEYS: keys_for(connection, ids)})
+        marks = {row.id: mark_of(row) for row in rows}
+        # A text that was read or decided on meanwhile waits for the next look.
+        same = [one for one in found if marks.get(one.item_id) == one.mark]
+        # Before anything is kept: this may make some of them wait anew.
+        taken_up(connection, [one.item_id for one in same])
+        count_soon(connection, keep(connection, same))
     return len(found)
 
 
 def link_all(engine: Engine) -> int:
-    """Link every text that waits; returns how many looks that took."""
+    """Link every text that waits, and count what large campaigns have become; returns how many looks that took."""
     done = 0
     while count := link_waiting(engine):
         done += count
+    while count_waiting(engine):
+        pass
     return done
 
 
@@ -64,7 +77,9 @@ async def keep_linking(state: State) -> None:
             with ExitStack() as stack:
                 held = await asyncio.to_thread(stack.enter_context, database_lease(state.engine, _LEASE))
                 while held and not state.draining.is_set():
-                    if not await asyncio.to_thread(link_waiting, state.engine):
+                    if await asyncio.to_thread(link_waiting, state.engine):
+                        continue
+                    if not await asyncio.to_thread(count_waiting, state.engine):
                         await asyncio.sleep(_PAUSE)
         except Exception as error:
             # Whatever happens, a later lot is tried.

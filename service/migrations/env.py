@@ -4,11 +4,13 @@ from alembic import context
 
 import service.campaigns.schema
 import service.cases.schema
+import service.observatory.stored
 import service.privacy.schema
 import service.workplace.audit_schema
 import service.workplace.receptions
 import service.workplace.schema
-import service.workplace.seen  # noqa: F401 - all these declare their tables
+import service.workplace.seen
+import service.workplace.similar_schema  # noqa: F401 - all these declare their tables
 from service.database import METADATA
 
 

@@ -1,7 +1,8 @@
 """Counts by period and by value of a dimension, and which of them may be shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -9,16 +10,40 @@ from numpy.typing import NDArray
 
 from service.observatory.periods import Calendar
 from service.observatory.rows import Dimension, Ints, Mode, Rows
-from service.observatory.suppression import Bools, Shown, hide_cells, hide_totals
+from service.observatory.suppression import Bools, Cells, Shown, hide_cells, hide_totals
 
 #: What is counted: texts; those that the model read; those that it puts at level 1 or more, 2 or more (flagged), 3; those that
 #: people decided; those that they put at level 1 or more, 2 or more (kept), 3. Each is shown or hidden by itself.
 MEASURES: Final = ("texts", "read", "watched", "flagged", "priority", "decided", "decided_watched", "kept", "decided_priority")
+#: The measure that each is within: none counts a text that this one does not.
+WITHIN: Final[Mapping[str, str]] = {
+    "texts": "",
+    "read": "texts",
+    "watched": "read",
+    "flagged": "watched",
+    "priority": "flagged",
+    "decided": "texts",
+    "decided_watched": "decided",
+    "kept": "decided_watched",
+    "decided_priority": "kept",
+}
 #: What is counted by value of a dimension too.
 OF_VALUES: Final = ("texts", "read", "flagged", "priority", "decided", "kept")
 #: Values of a dimension that are named; the others are put together.
 _MOST_VALUES: Final = 60
 OTHERS: Final = "__autres__"
+
+
+#: Counts that are hidden besides, by measure and dimension ("" for totals).
+Forced = Mapping[tuple[str, str], Cells]
+
+
+def wider(measure: str, known: Collection[str]) -> str:
+    """Of some measures, the next one that a measure is within; empty where there is none."""
+    above = WITHIN[measure]
+    while above and above not in known:
+        above = WITHIN[above]
+    return above
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +108,10 @@ class Counted:
     totals: Mapping[str, Series]
     tables: tuple[Table, ...]
 
+    def table(self, id: str) -> Table:
+        """The counts of a dimension that there is."""
+        return next(one for one in self.tables if one.id == id)
+
 
 def masks_of(rows: Rows, kept: Bools) -> dict[str, Bools]:
     """Which texts each measure counts."""
@@ -101,8 +130,8 @@ def masks_of(rows: Rows, kept: Bools) -> dict[str, Bools]:
     return {measure: made[measure] for measure in MEASURES}
 
 
-def count(rows: Rows, calendar: Calendar, mode: Mode, least: int) -> Counted:
-    """Count everything in one way; counts below `least` are hidden, and as many more as keeps them so."""
+def count(rows: Rows, calendar: Calendar, mode: Mode, least: int, forced: Forced = MappingProxyType({})) -> Counted:
+    """Count everything in one way; counts below `least` are hidden, and as many more as keeps them so within each measure."""
     masks = masks_of(rows, rows.kept(mode))
     months, weeks = _places(rows, calendar)
     totals: dict[str, Series] = {}
@@ -110,9 +139,9 @@ def count(rows: Rows, calendar: Calendar, mode: Mode, least: int) -> Counted:
     for measure, mask in masks.items():
         by_week = np.bincount(weeks[mask], minlength=len(calendar.periods) + 1 - calendar.month_nodes)
         counts = np.append(_up(calendar, np.bincount(months[mask], minlength=calendar.month_nodes)), by_week).astype(np.int64)
-        shown[measure] = hide_totals(calendar, counts, least)
+        shown[measure] = hide_totals(calendar, counts, least, forced.get((measure, ""), frozenset()))
         totals[measure] = Series(counts, shown[measure].hidden)
-    tables = tuple(_table(one, rows, calendar, masks, months, shown, least) for one in rows.dimensions)
+    tables = tuple(_table(one, rows, calendar, masks, months, shown, least, forced) for one in rows.dimensions)
     return Counted(mode, masks["texts"], masks, totals, tables)
 
 
@@ -141,6 +170,7 @@ def _table(
     months: Ints,
     shown: Mapping[str, Shown],
     least: int,
+    forced: Forced,
 ) -> Table:
     values, codes, places, dropped = _grouped(dimension, least)
     texts = np.arange(rows.count) if places is None else places
@@ -151,7 +181,8 @@ def _table(
         mask = masks[measure][texts]
         flat = np.bincount(months[texts][mask] * max(1, len(values)) + codes[mask], minlength=size)
         counts[measure] = _up(calendar, flat.reshape(calendar.month_nodes, -1))
-        hidden[measure] = hide_cells(calendar, counts[measure], shown[measure], least, additive=places is None)
+        also = forced.get((measure, dimension.id), frozenset())
+        hidden[measure] = hide_cells(calendar, counts[measure], shown[measure], least, additive=places is None, also=also)
     order = np.argsort(codes, kind="stable")
     return Table(dimension.id, dimension.name, values, codes, places, dropped, counts, hidden, order)
 

@@ -16,7 +16,8 @@ from service.campaigns.schema import CAMPAIGN_ITEMS
 from service.observatory.families import families
 from service.observatory.periods import week_of
 from service.themes import theme_names
-from service.workplace.schema import ITEM_PRACTICES, ITEMS, SIGNATURES
+from service.workplace.schema import ITEM_PRACTICES, ITEMS
+from service.workplace.similar_schema import SIGNATURES
 from service.workplace.times import local_day
 
 Ints = NDArray[np.int64]

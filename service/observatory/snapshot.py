@@ -1,4 +1,4 @@
-"""Everything counted at one moment, kept in memory: pages read it at once, and it is counted anew beside them."""
+"""Everything counted at one moment, kept in memory and in the database: pages read it at once, it is counted anew beside them."""
 
 import logging
 import threading
@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from service.observatory.cells import Counted, count
+from service.observatory.cells import Counted, Forced
 from service.observatory.periods import Calendar, calendar_of
 from service.observatory.rows import MODES, Ints, Mode, Rows, read_rows, stamp
+from service.observatory.safe import count_safely
+from service.observatory.stored import Stored, store, stored
 from service.workplace.choices import choice
 from service.workplace.times import now
 
@@ -30,10 +32,11 @@ class Snapshot:
     """Texts as rows and every count of them, at `made_at`. `answers` keeps what was worked out of it."""
 
     made_at: datetime
-    stamp: tuple[Any, ...]
+    stamp: str
     least: int
     rows: Rows
     calendar: Calendar
+    forced: dict[Mode, Forced] = field(default_factory=dict)
     _counted: dict[Mode, Counted] = field(default_factory=dict)
     answers: dict[Any, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -42,7 +45,8 @@ class Snapshot:
         """The counts of a way of counting, made once."""
         with self._lock:
             if mode not in self._counted:
-                self._counted[mode] = count(self.rows, self.calendar, mode, self.least)
+                found = count_safely(self.rows, self.calendar, mode, self.least, self.forced.get(mode))
+                self._counted[mode], self.forced[mode] = found
             return self._counted[mode]
 
     @cached_property
@@ -64,6 +68,8 @@ class _Kept:
     snapshot: Snapshot | None = None
     looked: float = 0.0
     cost: float = 0.0
+    #: Whether a count of before will not do for the first answer.
+    exact: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     busy: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,14 +85,25 @@ def take(connection: Connection) -> Snapshot:
     return Snapshot(now(), mark, least, rows, calendar_of(rows.week))
 
 
-def _mark(connection: Connection) -> tuple[tuple[Any, ...], int]:
+def _mark(connection: Connection) -> tuple[str, int]:
+    return repr(stamp(connection)), int(choice(connection, "observatory_least"))
+
+
+def _stored(connection: Connection, *, exact: bool) -> Snapshot | None:
+    """The count that is kept in the database, `exact`: if nothing changed since; with the least count of now."""
+    kept = stored(connection)
+    if kept is None:
+        return None
     least = int(choice(connection, "observatory_least"))
-    return (*stamp(connection), least), least
+    if exact and kept.stamp != _mark(connection)[0]:
+        return None
+    forced = dict(kept.forced) if kept.least == least else {}
+    return Snapshot(kept.made_at, kept.stamp, least, kept.rows, calendar_of(kept.rows.week), forced)
 
 
 def newest(engine: Engine) -> Snapshot:
-    """The counts as they are kept. The first time they are made; later, where something changed, they are made anew in the
-    background while the last ones are given.
+    """The counts as they are kept: by this process, else in the database, as some process left them. Where there are none they
+    are made; where something changed, they are made anew in the background while the last ones are given.
     """
     with _GUARD:
         kept = _KEPT.setdefault(engine, _Kept())
@@ -94,10 +111,12 @@ def newest(engine: Engine) -> Snapshot:
         with kept.lock:
             if kept.snapshot is None:
                 with engine.connect() as connection:
-                    made = take(connection)
+                    found = _stored(connection, exact=kept.exact)
+                    made = found or take(connection)
                 made.counted("texts")
                 kept.snapshot, kept.looked = made, time.monotonic()
-                threading.Thread(target=_other_modes, args=(made,), daemon=True).start()
+                kept.busy.acquire()
+                threading.Thread(target=_again, args=(engine, kept, found is None), daemon=True).start()
     elif time.monotonic() - kept.looked > max(_FRESH, _REST * kept.cost) and kept.busy.acquire(blocking=False):
         kept.looked = time.monotonic()
         threading.Thread(target=_again, args=(engine, kept), daemon=True).start()
@@ -105,29 +124,29 @@ def newest(engine: Engine) -> Snapshot:
 
 
 def forget(engine: Engine) -> None:
-    """Count anew at the next request."""
+    """Count anew at the next request, by what is there and the least count that holds then."""
     with _GUARD:
-        _KEPT.pop(engine, None)
+        _KEPT[engine] = _Kept(exact=True)
 
 
-def _again(engine: Engine, kept: _Kept) -> None:
+def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
+    """Count anew where anything changed; `new`: what is kept was counted just now, but for the other ways of counting."""
     try:
-        with engine.connect() as connection:
-            mark, _ = _mark(connection)
-            if kept.snapshot is not None and kept.snapshot.stamp == mark:
-                return
-            begun = time.monotonic()
-            made = take(connection)
+        begun = time.monotonic()
+        made = kept.snapshot
+        if not new:
+            with engine.connect() as connection:
+                changed = made is None or (made.stamp, made.least) != _mark(connection)
+                made = take(connection) if changed else made
+        if made is None or (made is kept.snapshot and len(made.forced) == len(MODES)):
+            return
         for mode in MODES:
             made.counted(mode)
         kept.snapshot, kept.cost = made, time.monotonic() - begun
+        with engine.begin() as connection:
+            store(connection, Stored(made.made_at, made.stamp, made.least, made.rows, made.forced))
     except Exception as error:
         # The next look tries again; the message of an error may quote the texts.
         _LOG.error("Les chiffres de l'observatoire sont recomptés plus tard (%s).", type(error).__name__)
     finally:
         kept.busy.release()
-
-
-def _other_modes(snapshot: Snapshot) -> None:
-    for mode in MODES:
-        snapshot.counted(mode)

@@ -20,6 +20,8 @@ from service.observatory.periods import Calendar
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+#: Counts by node and value.
+Cells = frozenset[tuple[int, int]]
 #: The node that the totals' outer ends meet at.
 _GROUND: Final = ("ground",)
 _ROUNDS: Final = 200
@@ -104,8 +106,8 @@ class _Net:
         self._ends = {key: (one, other) for one, other, key in self.graph.edges(keys=True)}
 
 
-def hide_totals(calendar: Calendar, counts: Ints, least: int) -> Shown:
-    """Which totals are hidden: counts by node of the calendar, weeks included."""
+def hide_totals(calendar: Calendar, counts: Ints, least: int, also: Cells = frozenset()) -> Shown:
+    """Which totals are hidden: counts by node of the calendar, weeks included. `also`: what is to be hidden besides (value 0)."""
     graph: nx.MultiGraph[Any] = nx.MultiGraph()
     column = counts.reshape(-1, 1)
     sums = _tree_sums(calendar, column, counts.size)
@@ -114,7 +116,7 @@ def hide_totals(calendar: Calendar, counts: Ints, least: int) -> Shown:
             above = ("sum", int(calendar.parents[node]), 0) if node else _GROUND
             below = ("sum", node, 0) if node < calendar.month_nodes else _GROUND
             graph.add_edge(above, below, key=(node, 0))
-    net = _Net(graph, _small(column, least), sums, column, least)
+    net = _Net(graph, _small(column, least, also), sums, column, least)
     net.settle()
     hidden = counts < least
     hidden[[node for node, _ in net.hidden]] = True
@@ -138,14 +140,14 @@ def _partners(calendar: Calendar, net: _Net) -> Iterator[tuple[int, int]]:
         part.add_edge(one, other, key=key)
 
 
-def hide_cells(calendar: Calendar, cells: Ints, totals: Shown, least: int, *, additive: bool) -> Bools:
-    """Which counts of a table are hidden: `cells` by node (down to the months) and value.
+def hide_cells(calendar: Calendar, cells: Ints, totals: Shown, least: int, *, additive: bool, also: Cells = frozenset()) -> Bools:
+    """Which counts of a table are hidden: `cells` by node (down to the months) and value. `also`: what is to be hidden besides.
 
     `additive`: each text has one value, so that the values of a period make up its total. Otherwise (practices: a text may
     name several) each value stands for itself.
     """
     if not additive:
-        columns = [_alone(calendar, cells[:, value], least) for value in range(cells.shape[1])]
+        columns = [_alone(calendar, cells[:, value], least, _of(also, value)) for value in range(cells.shape[1])]
         return np.stack(columns, axis=1) if columns else np.zeros(cells.shape, dtype=np.bool_)
     months = [calendar.nodes[period.key] for period in calendar.of_kind("month")]
     graph: nx.MultiGraph[Any] = nx.MultiGraph()
@@ -158,7 +160,7 @@ def hide_cells(calendar: Calendar, cells: Ints, totals: Shown, least: int, *, ad
         # What is left of a hidden total is known to nobody.
         if not totals.hidden[node]:
             sums["row", node] = (None, [(node, value) for value in np.flatnonzero(cells[node]).tolist()])
-    net = _Net(graph, _small(cells, least), sums, cells, least)
+    net = _Net(graph, _small(cells, least, also), sums, cells, least)
     for number, (one, other) in enumerate(totals.partners):
         if ("row", one) in graph and ("row", other) in graph:
             net.detour(("row", one), ("row", other), None)
@@ -170,7 +172,11 @@ def hide_cells(calendar: Calendar, cells: Ints, totals: Shown, least: int, *, ad
     return hidden
 
 
-def _alone(calendar: Calendar, counts: Ints, least: int) -> Bools:
+def _of(cells: Cells, value: int) -> Cells:
+    return frozenset((node, 0) for node, other in cells if other == value)
+
+
+def _alone(calendar: Calendar, counts: Ints, least: int, also: Cells) -> Bools:
     """A value by itself: as the totals, down to the months."""
     months = {calendar.nodes[period.key] for period in calendar.of_kind("month")}
     column = counts.reshape(-1, 1)
@@ -178,15 +184,18 @@ def _alone(calendar: Calendar, counts: Ints, least: int) -> Bools:
     for node in np.flatnonzero(counts).tolist():
         above = ("sum", int(calendar.parents[node]), 0) if node else _GROUND
         graph.add_edge(above, _GROUND if node in months else ("sum", node, 0), key=(node, 0))
-    net = _Net(graph, _small(column, least), _tree_sums(calendar, column, calendar.month_nodes - len(months)), column, least)
+    net = _Net(
+        graph, _small(column, least, also), _tree_sums(calendar, column, calendar.month_nodes - len(months)), column, least
+    )
     net.settle()
     hidden = counts < least
     hidden[[node for node, _ in net.hidden]] = True
     return hidden
 
 
-def _small(cells: Ints, least: int) -> set[tuple[int, int]]:
-    return {(int(node), int(value)) for node, value in np.argwhere((cells > 0) & (cells < least))}
+def _small(cells: Ints, least: int, also: Cells) -> set[tuple[int, int]]:
+    small = {(int(node), int(value)) for node, value in np.argwhere((cells > 0) & (cells < least))}
+    return small | {cell for cell in also if cells[cell]}
 
 
 def _tree_sums(calendar: Calendar, cells: Ints, inner: int) -> dict[Any, tuple[tuple[int, int] | None, list[tuple[int, int]]]]:

@@ -176,12 +176,13 @@ def _show(request: Request, state: State, person: Person, campaign: Campaign, *,
     with state.engine.connect() as connection:
         rows, hidden = view.texts_of(connection, campaign.id, person)
         shown = {row.id: index for index, row in enumerate(rows, start=1)}
-        links = view.links_of(connection, campaign.id, shown)
+        links = view.links_of(connection, shown)
         ties = view.ties_of(connection, campaign.id)
         sums = view.sums_of(connection, rows)
         values = {
             "campaign": lists.shown_to(connection, campaign, person),
             "sums": sums,
+            "crowded": view.crowded_of(connection, campaign.id),
             "events": view.events_of(connection, campaign.id),
             "mentions": view.mentioned_by(connection, campaign.id, person),
             "offered": open_cases(connection),

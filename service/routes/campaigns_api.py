@@ -62,14 +62,16 @@ def one_campaign(campaign_id: str, state: StateDep, person: KeyDep("export")) ->
         blind = {str(id) for id in connection.scalars(hidden_from(person))}
         ids = items_of(connection, campaign.id)
         seen = [id for id in ids if id not in blind]
-        links = view.links_of(connection, campaign.id, seen)
+        links = view.links_of(connection, seen)
         ties = view.ties_of(connection, campaign.id)
+        crowded = view.crowded_of(connection, campaign.id)
         shown = lists.shown_to(connection, campaign, person)
     record_alone(state.engine, person, "campaign.view", f"campaign:{campaign.id}", {"masked": False})
     return {
         **_said(shown),
         "items": seen,
         "hidden": len(ids) - len(seen),
+        "compared_in_part": crowded,
         "contacts": [
             {"id": tie.id, "kind": tie.kind, "value": tie.value, "state": tie.state, "texts": tie.own, "mentions": tie.mentions}
             for tie in ties

@@ -80,6 +80,20 @@ def proposed(prediction: Prediction | None) -> tuple[Mark, ...]:
     return tuple(Mark(passage.start, passage.end, indicator.id) for indicator in present for passage in indicator.evidence)
 
 
+def as_proposed(prediction: Prediction | None, **given: Any) -> Verdict | None:
+    """The verdict that confirms what a model proposes, with other fields of it as given; None where it proposes nothing."""
+    if prediction is None or prediction.stance is None or prediction.risk is None:
+        return None
+    return Verdict(
+        verdict="confirmed",
+        stance=prediction.stance.value,
+        level=prediction.risk.level,
+        targets=tuple(prediction.targets),
+        indicators=proposed(prediction),
+        **given,
+    )
+
+
 def passages_of(
     text: str, marks: Iterable[Mark], chosen: Iterable[Mark], prediction: Prediction | None = None, *, masked: bool = False
 ) -> tuple[Passage, ...]:
@@ -118,16 +132,9 @@ def read_verdict(
     if action == "unsure":
         return Verdict(verdict="unsure", **common)
     if action == "confirm":
-        if prediction is None or prediction.stance is None or prediction.risk is None:
+        if (verdict := as_proposed(prediction, **common)) is None:
             raise ValueError("Il n'y a pas de proposition à confirmer : remplissez le formulaire.")
-        return Verdict(
-            verdict="confirmed",
-            stance=prediction.stance.value,
-            level=prediction.risk.level,
-            targets=tuple(prediction.targets),
-            indicators=proposed(prediction),
-            **common,
-        )
+        return verdict
     if action != "correct":
         raise ValueError("Une réponse est attendue : confirmer, enregistrer ou « je ne sais pas ».")
     stance = _last(form, "stance")

@@ -6,7 +6,19 @@ deleted: a later one says that it is withdrawn.
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.schema import UniqueConstraint
 
 from service.database import METADATA
@@ -176,10 +188,6 @@ ITEM_PRACTICES: Final = Table(
     "item_practices", METADATA, _item_key(), Column("practice", String(100), primary_key=True), sqlite_with_rowid=False
 )
 Index("ix_item_practices_practice", ITEM_PRACTICES.c.practice, ITEM_PRACTICES.c.item_id)
-
-#: MinHash signatures of the texts, and their bands: texts that share a band may be near-duplicates.
-SIGNATURES: Final = Table("signatures", METADATA, _item_key(), Column("minhash", LargeBinary, nullable=False))
-BANDS: Final = Table("bands", METADATA, Column("band", String(24), primary_key=True), _item_key(), sqlite_with_rowid=False)
 
 CLAIMS: Final = Table("claims", METADATA, _item_key(), _of("user_id", "users.id"), _instant("claimed_at"), _instant("expires_at"))
 

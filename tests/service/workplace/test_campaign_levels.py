@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import Engine
 
+from service.campaigns import lists
+from service.campaigns.links import Campaign
 from service.campaigns.lists import Wanted, list_campaigns
 from service.campaigns.schema import CAMPAIGN_ITEMS, CAMPAIGNS
 from service.workplace.choices import choose
@@ -39,3 +41,27 @@ def test_levels_of_campaigns_leave_out_what_is_blind(engine: Engine, people: dic
         # Who decided it reads its level.
         assert listed("analyst") == [("waits", 2), ("flagged", 2), ("calm", 0)]
         assert [id for id, _ in listed("analyst", niveau=2)] == ["waits", "flagged"]
+
+
+def test_pages_of_the_list_are_those_of_one_order(
+    engine: Engine, people: dict[Role, Person], campaigns: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Campaigns with a blind text are ranked by what the person may know, and put among the others: none twice, none left out."""
+    monkeypatch.setattr(lists, "PAGE", 3)
+    with engine.begin() as connection:
+        for number in range(9):
+            row = {"id": f"c{number}", "cut": False, "texts": 2 + number % 3, "places": 1, "made_at": now()}
+            connection.execute(CAMPAIGNS.insert().values(**row, level=(None, 0, 1, 2, 3)[number % 5]))
+
+    def key(one: Campaign) -> tuple[int, int, str]:
+        return (-1 if one.level is None else one.level, one.texts, one.id)
+
+    for role in ("reviewer", "analyst"):
+        with engine.connect() as connection:
+            pages = [list_campaigns(connection, Wanted(page=page), people[role]) for page in range(1, 6)]
+        listed = [one for page in pages for one in page.campaigns]
+        assert [len(page.campaigns) for page in pages] == [3, 3, 3, 3, 0]
+        assert {page.total for page in pages} == {12}
+        assert listed == sorted(listed, key=key, reverse=True)
+        assert len({one.id for one in listed}) == 12
+        assert {one.id: one.level for one in listed}["waits"] == (0 if role == "reviewer" else 2)

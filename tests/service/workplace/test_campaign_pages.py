@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import select, update
 
 from service.campaigns.contacts import contact_id
-from service.campaigns.index import count_anew
+from service.campaigns.counting import count_anew
 from service.campaigns.links import campaign_of
 from service.campaigns.schema import CAMPAIGN_EVENTS
 from service.campaigns.work import link_all

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Connection, Engine, func, select, text, update
 
+from service.campaigns import counting
 from service.campaigns.components import campaigns_of, note_event
 from service.campaigns.contacts import contact_id
 from service.campaigns.links import (
@@ -26,8 +27,18 @@ from service.campaigns.links import (
     say_link,
     take_out,
 )
-from service.campaigns.schema import CAMPAIGN_EVENTS, CAMPAIGNS, CONTACTS, ITEM_CONTACTS, ITEM_LINKS
-from service.campaigns.work import count_unlinked, link_all
+from service.campaigns.schema import (
+    CAMPAIGN_EVENTS,
+    CAMPAIGN_ITEMS,
+    CAMPAIGN_STALE,
+    CAMPAIGNS,
+    CONTACTS,
+    ITEM_CONTACTS,
+    ITEM_LINKS,
+)
+from service.campaigns.view import crowded_of
+from service.campaigns.work import count_unlinked, link_all, link_waiting
+from service.workplace import alike
 from service.workplace.items import Received, add_items
 from service.workplace.people import Person, Role
 from service.workplace.schema import ITEMS
@@ -115,6 +126,95 @@ def test_the_demonstration_is_parted_into_its_campaigns(base: Engine) -> None:
     }
     assert apart
     assert not {frozenset(pair) for pair in together} & apart
+
+
+def groups_of(engine: Engine) -> set[frozenset[str]]:
+    """The texts of each campaign, by their words."""
+    found: dict[str, set[str]] = defaultdict(set)
+    joined = ITEMS.join(CAMPAIGN_ITEMS, CAMPAIGN_ITEMS.c.item_id == ITEMS.c.id)
+    with engine.connect() as connection:
+        for content, home in connection.execute(select(ITEMS.c.text, CAMPAIGN_ITEMS.c.campaign_id).select_from(joined)):
+            found[home].add(content)
+    return {frozenset(texts) for texts in found.values() if len(texts) > 1}
+
+
+def test_texts_linked_together_are_linked_as_one_by_one(engine: Engine) -> None:
+    texts = [json.loads(line) for line in (DEMO / "demo.jsonl").read_text(encoding="utf-8").splitlines()][:150]
+    add_texts(engine, texts)
+    while link_waiting(engine, 1):
+        pass
+    alone = groups_of(engine)
+    with engine.begin() as connection:
+        contacts = [tuple(row) for row in connection.execute(select(CONTACTS.c.value, CONTACTS.c.texts).order_by(CONTACTS.c.id))]
+        for table in (ITEM_CONTACTS, ITEM_LINKS, CAMPAIGN_ITEMS, CAMPAIGN_EVENTS, CAMPAIGN_STALE, CAMPAIGNS, CONTACTS):
+            connection.execute(table.delete())
+        connection.execute(update(ITEMS).values(model_version="m2"))
+    link_all(engine)
+    assert groups_of(engine) == alone
+    assert len(alone) >= 8
+    with engine.connect() as connection:
+        again = connection.execute(select(CONTACTS.c.value, CONTACTS.c.texts).order_by(CONTACTS.c.id)).all()
+        assert [tuple(row) for row in again] == contacts
+        counted = select(ITEM_CONTACTS.c.contact_id, func.count()).where(ITEM_CONTACTS.c.role == "own")
+        own = {id: texts for id, texts in connection.execute(counted.group_by(ITEM_CONTACTS.c.contact_id))}
+        assert {id: texts for id, texts in connection.execute(select(CONTACTS.c.id, CONTACTS.c.texts)) if texts} == own
+
+
+def test_a_large_campaign_is_counted_in_its_turn(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many texts it has is right at once; what the list shows besides, when its turn comes."""
+    monkeypatch.setattr(counting, "LARGE", 5)
+    texts = [f"Séance numéro {n} pour vous, le matin, au 06 39 98 41 07." for n in range(8)]
+    others = [f"Atelier numéro {n} du soir, en ville, au 06 39 98 55 12." for n in range(8)]
+    ids = add_texts(engine, [{"text": one} for one in (*texts[:6], *others[:6])])
+    link_all(engine)
+    homes = [campaign(engine, ids[0]), campaign(engine, ids[6])]
+    more = add_texts(engine, [{"text": one, "captured_at": "2031-01-02T10:00:00+01:00"} for one in (*texts[6:], *others[6:])])
+    with engine.begin() as connection:
+        connection.execute(update(ITEMS).where(ITEMS.c.id.in_(more)).values(level=3))
+    assert link_waiting(engine) == 4
+    with engine.connect() as connection:
+        kept = {row.id: row for row in connection.execute(select(CAMPAIGNS).where(CAMPAIGNS.c.id.in_(homes)))}
+    assert [kept[str(home)].texts for home in homes] == [8, 8]
+    assert sorted(row.level for row in kept.values()) == [2, 3], "une seule a eu son tour"
+    link_all(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(select(CAMPAIGNS).where(CAMPAIGNS.c.id.in_(homes))).all()
+        assert {(row.texts, row.level, row.last_at.year) for row in rows} == {(8, 3, 2031)}
+        assert connection.execute(select(CAMPAIGN_STALE)).all() == []
+        assert {find_value(connection, row.chief) for row in rows} == {"+33639984107", "+33639985512"}
+
+
+def find_value(connection: Connection, contact: str) -> str:
+    value: str = connection.execute(select(CONTACTS.c.value).where(CONTACTS.c.id == contact)).scalar_one()
+    return value
+
+
+def test_a_platforms_number_in_many_texts_at_once_joins_none(engine: Engine) -> None:
+    texts = [f"Annonce numéro {n} de {n * 7} mots, réservations au 05 36 49 10 00 ou 06 39 {n:02} 41 07." for n in range(60)]
+    add_texts(engine, [{"text": one} for one in texts])
+    link_all(engine)
+    assert groups_of(engine) == set()
+    with engine.connect() as connection:
+        row = connection.execute(select(CONTACTS).where(CONTACTS.c.value == "+33536491000")).one()
+        assert (row.state, row.texts) == ("common", 60)
+
+
+def test_texts_that_too_many_resemble_are_told_on_the_campaign(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "PER_BAND", 3)
+    ids = add_texts(engine, [{"text": f"{LONG}, le {day} du mois"} for day in range(1, 12)])
+    while link_waiting(engine, 2):
+        pass
+    home = campaign(engine, ids[0])
+    assert home is not None
+    assert {campaign(engine, id) for id in ids} == {home}, "de proche en proche, aucun n'est perdu"
+    with engine.connect() as connection:
+        assert crowded_of(connection, home) == 11
+    monkeypatch.setattr(alike, "PER_BAND", 100)
+    with engine.begin() as connection:
+        connection.execute(update(ITEMS).values(model_version="m2"))
+    link_all(engine)
+    with engine.connect() as connection:
+        assert crowded_of(connection, home) == 0
 
 
 def test_a_number_joins_however_it_is_written(engine: Engine, add: Add) -> None:

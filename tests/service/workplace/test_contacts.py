@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.contacts import registered_domain
 from model.errors import VigieError
-from service.campaigns.contacts import Listing, contacts_of, registered_domain
+from service.campaigns.contacts import Listing, contacts_of
 from service.campaigns.known import known, read_known
 from service.campaigns.spoken import spoken_contacts
 

@@ -30,7 +30,8 @@ from service.workplace.items import Received, add_item, add_items, keep_predicti
 from service.workplace.people import Person, Role
 from service.workplace.queue import counts_of
 from service.workplace.receptions import EXPORTS, RECEPTIONS
-from service.workplace.schema import BANDS, DECISIONS, IMPORT_ERRORS, IMPORTS, ITEMS, SIGNATURES
+from service.workplace.schema import DECISIONS, IMPORT_ERRORS, IMPORTS, ITEMS
+from service.workplace.similar_schema import BANDS, SIGNATURES
 from service.workplace.takeouts import (
     KEPT_FOR,
     ask,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,7 +14,9 @@ from sqlalchemy.pool import NullPool
 from model.errors import VigieError
 from service.database import FEEDBACK, METADATA, TEXTS, add_feedback, all_feedback, connect_database, open_checked, open_database
 from service.migrations import upgrade
+from service.workplace.minhash import signatures_of
 from service.workplace.schema import ITEMS
+from service.workplace.similar import index, near
 from service.workplace.times import now
 from tests.service.workplace.postgres import run_sql
 
@@ -141,3 +144,31 @@ def test_texts_of_before_keep_what_they_hold_and_get_a_region(new_url: str) -> N
         tables = set(inspect(connection).get_table_names())
         assert {"receptions", "exports"} <= tables
     engine.dispose()
+
+
+def test_near_duplicates_signed_before_are_found_after(new_url: str) -> None:
+    engine = connect_database(new_url)
+    words = "Soin de lumière et massage doux au cabinet sur rendez-vous le matin ou le soir à deux pas de la gare {} parking"
+    texts = {id: words.format(town) for id, town in (("a", "de Brest"), ("b", "de Lyon"), ("c", "du Mans"))}
+    with engine.begin() as connection:
+        upgrade(connection, "0012")
+        values = {"words": 20, "source": "s", "received_at": now(), "seen": 1, "doubt": 0.0, "state": "new"}
+        values |= dict.fromkeys(("at_risk", "hesitates", "contradicts"), False)
+        for id, content in texts.items():
+            connection.execute(ITEMS.insert().values(id=id, text=content, sha256=id, **values))
+        old = text("insert into signatures (item_id, minhash) values (:id, :minhash)")
+        for id, signature in signatures_of(texts).items():
+            connection.execute(old, {"id": id, "minhash": signature.values.tobytes()})
+        connection.execute(old, {"id": connection.execute(_empty(values)).scalar_one(), "minhash": b""})
+        connection.execute(text("insert into bands (band, item_id) values ('A0123456789abcde', 'a')"))
+    with engine.begin() as connection:
+        upgrade(connection)
+        assert [one.item_id for one in near(connection, "a")] == ["b", "c"]
+        assert near(connection, "vide") == []
+        index(connection, "a", texts["a"])
+        assert connection.execute(text("select count(*) from bands")).scalar_one() == 3 * 24
+    engine.dispose()
+
+
+def _empty(values: dict[str, Any]) -> Any:
+    return ITEMS.insert().values(id="vide", text="🙂", sha256="v", **values).returning(ITEMS.c.id)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from statistics import median
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep, thread_time
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,16 +16,19 @@ import pytest
 from sqlalchemy import Engine
 
 from model.analyser import Analyser
+from service.database import connect_database
 from service.gauges import Gauges
 from service.metrics import Metrics
 from service.observatory.answers import answer_of, keep_observing
 from service.observatory.selection import Answer, Wanted
 from service.observatory.sheets import sheets_of
 from service.observatory.snapshot import newest, take
+from service.observatory.stored import stored
 from service.slots import Slots
 from service.state import State
+from service.workplace.choices import choose
 from service.workplace.keys import create_key
-from tests.service.workplace.conftest import Place, Visitor
+from tests.service.workplace.conftest import Place, Visitor, add_people
 from tests.service.workplace.looks import assert_accessible
 from tests.service.workplace.test_observatory import fill
 from tests.service.workplace.volume import fill as fill_many
@@ -181,3 +184,46 @@ def test_counting_a_hundred_thousand_texts_is_a_matter_of_seconds(base: Engine) 
     begun = perf_counter()
     sheets_of(Answer(snapshot, Wanted()), None)
     assert (taken < 15, perf_counter() - begun < 2) == (True, True)
+
+
+def test_a_process_that_starts_shows_the_last_count_at_once_with_its_date(base: Engine) -> None:
+    """The first answer does not wait for a count: it is that of before, which says when it was made, then the new one."""
+    fill_many(base, 20_000)
+    before = newest(base)
+    kept_in(base)
+    fill(base, 4)
+    again = connect_database(base.url.render_as_string(hide_password=False))
+    # Of this thread: another one counts anew meanwhile.
+    begun = thread_time()
+    first = newest(again)
+    sheets_of(Answer(first, Wanted()), None)
+    assert thread_time() - begun < 0.3
+    assert (first.made_at, first.rows.count) == (before.made_at, 20_000)
+    assert first.counted("texts").totals["flagged"].counts.tolist() == before.counted("texts").totals["flagged"].counts.tolist()
+    while newest(again).rows.count == 20_000:
+        sleep(0.05)
+    assert newest(again).rows.count == 20_240
+    again.dispose()
+
+
+def kept_in(engine: Engine) -> None:
+    """Wait until the count is kept in the database."""
+    while True:
+        with engine.connect() as connection:
+            if stored(connection) is not None:
+                return
+        sleep(0.05)
+
+
+def test_another_least_count_is_not_answered_with_what_was_hidden_for_before(base: Engine) -> None:
+    fill(base, 4)
+    people = add_people(base)
+    newest(base)
+    kept_in(base)
+    choose(base, "observatory_least", 12, people["administrator"])
+    again = connect_database(base.url.render_as_string(hide_password=False))
+    found = newest(again)
+    assert found.least == 12
+    totals = found.counted("texts").totals.values()
+    assert all(series.hidden[series.counts < 12].all() for series in totals)
+    again.dispose()

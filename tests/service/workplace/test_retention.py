@@ -42,8 +42,9 @@ from service.workplace.overview import count_all
 from service.workplace.people import Person, Role
 from service.workplace.queue import page_of
 from service.workplace.receptions import EXPORTS, RECEPTIONS
-from service.workplace.schema import BANDS, DECISIONS, IMPORTS, ITEMS, SIGNATURES
+from service.workplace.schema import DECISIONS, IMPORTS, ITEMS
 from service.workplace.similar import index
+from service.workplace.similar_schema import BANDS, SIGNATURES
 from service.workplace.takeouts import ask, filter_of, run_waiting
 from service.workplace.times import now
 from tests.service.workplace.conftest import Place

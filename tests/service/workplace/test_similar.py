@@ -1,19 +1,28 @@
 """Near-duplicates are found, others are not, and decisions are told to those that resemble."""
 
 import random
+import string
 from collections import Counter
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+import pytest
+from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, func, select, text, update
 
+from model.text import clean, fold, words_of
+from service.workplace import alike
+from service.workplace.alike import alike_to
 from service.workplace.decisions import decisions_of
 from service.workplace.items import Received, add_item, find_item
-from service.workplace.schema import BANDS, ITEMS
+from service.workplace.minhash import VALUES, bands_of, grams, signatures_of
+from service.workplace.schema import ITEMS
 from service.workplace.scoring import keep
-from service.workplace.similar import Near, forget, grams, index, index_all, likeness, near, resemble, retract, spread
+from service.workplace.similar import Near, forget, forget_all, index, index_all, likeness, near, resemble, retract, spread
+from service.workplace.similar_schema import BANDS, SIGNATURES
 from service.workplace.times import now
 from tests.service.workplace.conftest import add_people
 from tests.service.workplace.made import prediction, say
@@ -204,3 +213,82 @@ def test_a_decision_stands_where_its_near_duplicates_cannot_be_told(base: Engine
     made = say(base, ids[0], person, "isolation")
     with base.connect() as connection:
         assert [one.id for one in decisions_of(connection, ids[0])] == [made]
+
+
+#: What people write: words, letters with accents, marks, HTML, what other alphabets and old files leave.
+MARKS = " \n\t.,;:!?'’«»–—•€°&<>/\"@🌿🙏\u00a0\u200b\u0301"
+WRITTEN = st.text(st.sampled_from(string.ascii_letters + string.digits + "ÉéàçœŒ²½ﬁ" + MARKS), max_size=200)
+
+
+@settings(max_examples=200, deadline=None)
+@given(WRITTEN)
+def test_what_needs_no_cleaning_has_the_same_words(written: str) -> None:
+    """Most texts are not cleaned before their runs of words are taken: it would change none."""
+    words = words_of(fold(clean(written).text))
+    size = 5 if len(words) >= 20 else 3
+    expected = {" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))} if words else set()
+    assert grams(written) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(st.sampled_from("abcdé .,"), min_size=0, max_size=400), max_size=8))
+def test_many_texts_are_signed_as_each_by_the_library(texts: list[str]) -> None:
+    found = signatures_of({str(place): written for place, written in enumerate(texts)})
+    for place, written in enumerate(texts):
+        sketch = MinHash(num_perm=VALUES, seed=1, scheme="affine32")
+        sketch.update_batch([gram.encode() for gram in grams(written)])
+        expected = sketch.hashvalues.tolist() if grams(written) else []
+        assert found[str(place)].values.tolist() == expected
+        assert len(found[str(place)].grams) == len(grams(written))
+
+
+KEYS = [1452537921197276302, 2241207540209681798, 5033356640428534381]
+
+
+def test_the_keys_of_bands_never_change() -> None:
+    """They are kept in databases: others would be found there no more."""
+    keys = bands_of(np.arange(VALUES, dtype=np.uint32))
+    assert keys.shape == (1, 24)
+    assert keys[0, :3].tolist() == KEYS
+    assert len(set(bands_of(np.zeros(VALUES, dtype=np.uint32))[0].tolist())) == 24, "chaque bande a les siennes"
+
+
+def test_many_are_compared_as_each_alone(engine: Engine) -> None:
+    rng = random.Random(8)
+    with engine.begin() as connection:
+        ids = [id for seed in range(5) for id in family(connection, 4, 30 + seed)]
+        alone = add_item(connection, Received("Club de marche du jeudi, départ du parking à huit heures.")).id
+        index(connection, alone, "Club de marche du jeudi, départ du parking à huit heures.")
+        rng.shuffle(ids)
+        many = alike_to(connection, [*ids, alone, "inconnu"], 0.4)
+        assert {id: list(found.near) for id, found in many.items()} == {id: near(connection, id, 0.4) for id in [*ids, alone]}
+        assert [len(many[id].near) for id in ids] == [3] * 20
+        assert not any(found.crowded for found in many.values())
+
+
+def test_a_text_that_too_many_resemble_is_said_to_be_compared_in_part(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "PER_BAND", 5)
+    with engine.begin() as connection:
+        ids = family(connection, 12, 50)
+        other = family(connection, 3, 51)
+        found = alike_to(connection, [ids[0], ids[-1], other[0]])
+    assert [found[id].crowded for id in (ids[0], ids[-1], other[0])] == [True, True, False]
+    # The newest of them are those that were seen.
+    assert {one.item_id for one in found[ids[0]].near} >= set(ids[-5:])
+
+
+def test_a_text_signed_before_its_runs_of_words_were_kept_is_compared(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = family(connection, 3, 52)
+        before = near(connection, ids[0])
+        connection.execute(update(SIGNATURES).where(SIGNATURES.c.item_id.in_(ids[:2])).values(grams=None))
+        assert near(connection, ids[0]) == before != []
+
+
+def test_texts_taken_out_leave_nothing_to_find_them_by(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = family(connection, 6, 53)
+        forget_all(connection, ids[1:])
+        assert connection.execute(select(func.count()).select_from(BANDS)).scalar() == 24
+        assert connection.execute(select(SIGNATURES.c.item_id)).scalars().all() == ids[:1]
+        assert near(connection, ids[0]) == []

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Engine, select, update
 
+from service.workplace.minhash import bands_of, signatures_of
 from service.workplace.people import Person
-from service.workplace.schema import BANDS, CLAIMS, COMMENTS, DECISIONS, GOLDEN, ITEMS, PREDICTIONS, READINGS, SIGNATURES
-from service.workplace.similar import _bands, signatures_of
+from service.workplace.schema import CLAIMS, COMMENTS, DECISIONS, GOLDEN, ITEMS, PREDICTIONS, READINGS
+from service.workplace.similar_schema import BANDS, SIGNATURES
 from service.workplace.times import now
 from tests.service.workplace.made import prediction
 
@@ -98,14 +99,11 @@ def _fill_predictions(engine: Engine, ids: Sequence[str], chance: random.Random)
 def _fill_signatures(engine: Engine) -> None:
     with engine.connect() as connection:
         rows = connection.execute(select(ITEMS.c.id, ITEMS.c.text).order_by(ITEMS.c.id)).all()
-    known: dict[str, Any] = {}
-    families: list[tuple[str, Any]] = []
-    for id, text in rows:
-        base = text.rpartition("\n")[0]
-        if base not in known:
-            known[base] = signatures_of({"": base})[""]
-        families.append((id, known[base]))
-    _insert(engine, SIGNATURES, ({"item_id": id, "minhash": values.tobytes()} for id, values in families))
-    bands = {base: _bands(values) for base, values in known.items()}
-    keys = sorted((band, id) for (id, text) in rows for band in bands[text.rpartition("\n")[0]])
-    _insert(engine, BANDS, ({"band": band, "item_id": id} for band, id in keys))
+    bases = [text.rpartition("\n")[0] for _, text in rows]
+    signed = signatures_of({base: base for base in set(bases)})
+    kept = {base: {"minhash": one.values.tobytes(), "grams": one.grams.tobytes()} for base, one in signed.items()}
+    numbered = list(enumerate(zip(rows, bases, strict=True), start=1))
+    _insert(engine, SIGNATURES, ({"number": number, "item_id": row.id, **kept[base]} for number, (row, base) in numbered))
+    bands = {base: bands_of(one.values)[0].tolist() for base, one in signed.items()}
+    keys = sorted((band, number) for number, (_, base) in numbered for band in bands[base])
+    _insert(engine, BANDS, ({"band": band, "number": number} for band, number in keys))
