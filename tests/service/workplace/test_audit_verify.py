@@ -362,7 +362,8 @@ def test_memory_does_not_grow_with_the_log() -> None:
         tracemalloc.stop()
         return found
 
-    assert peak(20_000) < 2 * peak(500)
+    # Twenty thousand rows that were held would take more; a server of another test may run in this process.
+    assert peak(20_000) < peak(500) + 10_000_000
 
 
 def test_an_exported_log_is_checked_without_its_database(base: Engine, tmp_path: Path) -> None:
