@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         inside_service()
         metrics = Metrics()
-        engine = await to_thread.run_sync(open_database, chosen.database_url)
+        engine = await to_thread.run_sync(open_database, chosen.database_url, chosen)
         await to_thread.run_sync(seal_with, engine, chosen)
         link = await to_thread.run_sync(open_workplace, engine, chosen)
         if link is not None and shared_folder() is None:

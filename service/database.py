@@ -34,10 +34,12 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
 from service.outages import READ_ONLY, outage_of
+from service.postgresql import check_server, pool_of, unhurried
+from service.settings import Settings, load_settings
 
 METADATA: Final = MetaData()
 
-#: Connections kept, and as many more when pressed: a page holds one for a few milliseconds.
+#: Connections to a file that are kept, and as many more when pressed: a page holds one for a few milliseconds.
 _POOL: Final = 20
 _WAIT_SECONDS: Final = 30
 _RETRY_SECONDS: Final = 0.05
@@ -99,16 +101,20 @@ class _OneWriter(Engine):
                 yield connection
 
 
-def connect_database(url: str) -> Engine:
-    """An engine on a database as it is; the folder of a SQLite file is made, its journal survives a crash."""
+def connect_database(url: str, serving: Settings | None = None) -> Engine:
+    """An engine on a database as it is; the folder of a SQLite file is made, its journal survives a crash.
+
+    With the settings of a service, what it asks of PostgreSQL has an end (`database_statement_seconds`); a command has all the
+    time it needs.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _connect_sqlite(parsed)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    # Each connection is a process of the server, which takes a hundred by default, from all of ours.
     # What an error quotes of a statement may be somebody's words.
-    return create_engine(parsed, pool_size=_POOL // 4, max_overflow=_POOL // 2, pool_pre_ping=True, hide_parameters=True)
+    wanted = pool_of(parsed, serving or load_settings(), ends=serving is not None)
+    return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **wanted)
 
 
 def _connect_sqlite(url: URL) -> Engine:
@@ -132,17 +138,19 @@ def exists(url: str) -> bool:
     return parsed.get_backend_name() != "sqlite" or bool(parsed.database and Path(parsed.database).is_file())
 
 
-def open_database(url: str) -> Engine:
-    """An engine on a database whose tables are those of this version: made or migrated where needed.
+def open_database(url: str, serving: Settings | None = None) -> Engine:
+    """An engine on a database whose tables are those of this version: made or migrated where needed; as `connect_database`.
 
     Raises:
-        VigieError: the database was made by a later version.
+        VigieError: the database was made by a later version, or PostgreSQL is too old.
     """
     from service.migrations import upgrade
 
-    engine = connect_database(url)
+    engine = connect_database(url, serving)
     try:
         with engine.begin() as connection:
+            check_server(connection.dialect.name, connection.dialect.server_version_info)
+            unhurried(connection)
             serialise(connection, "migrations")
             upgrade(connection)
     except BaseException:
@@ -170,10 +178,15 @@ def open_checked(url: str) -> Engine:
     try:
         return open_database(url)
     except (SQLAlchemyError, ImportError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        outage = outage_of(error)
-        told = f"base de données inutilisable ({reason})." + (f" {outage.title} : {outage.remedy}" if outage else "")
-        raise VigieError(f"VIGIE_DATABASE_URL={_shown(url)} : {told}") from error
+        raise told_error(url, error) from error
+
+
+def told_error(url: str, error: Exception) -> VigieError:
+    """What an error of the driver, of the address or of the disk means, for whoever chose this address."""
+    reason = str(error).splitlines()[0]
+    outage = outage_of(error)
+    told = f"base de données inutilisable ({reason})." + (f" {outage.title} : {outage.remedy}" if outage else "")
+    return VigieError(f"VIGIE_DATABASE_URL={_shown(url)} : {told}")
 
 
 def check_writable(engine: Engine) -> None:

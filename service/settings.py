@@ -35,6 +35,16 @@ class Settings(BaseSettings):
     signing_key: Annotated[Path, Field(description="Clé privée qui signe les modèles, hors de leur dossier.")] = PRIVATE
     trusted_keys: Annotated[Path, Field(description="Clés publiques dont les modèles signés sont chargés.")] = TRUSTED
     database_url: Annotated[str, Field(description="Base de données (SQLAlchemy).")] = "sqlite:///var/vigie.db"
+    database_pool: Annotated[int, Field(ge=1, le=500, description="Connexions à PostgreSQL gardées, par processus.")] = 5
+    database_pool_more: Annotated[int, Field(ge=0, le=500, description="… et ouvertes en plus quand il en manque.")] = 10
+    database_wait: Annotated[float, Field(gt=0, le=300, description="Attente d'une connexion libre.")] = 30.0
+    database_connect_seconds: Annotated[int, Field(ge=2, le=300, description="Temps laissé à PostgreSQL pour l'ouvrir.")] = 10
+    database_statement_seconds: Annotated[
+        int, Field(ge=0, le=86_400, description="Temps laissé à une requête du service ; 0 : sans limite.")
+    ] = 600
+    database_application: Annotated[
+        str, Field(pattern=r"^[!-~][ -~]{0,62}$", description="Nom que PostgreSQL montre (pg_stat_activity).")
+    ] = "vigie"
     host: Annotated[str, Field(description="Adresse d'écoute.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="Port d'écoute.")] = 8000
     operating_point: OperatingPointName = DEFAULT_OPERATING_POINT
@@ -83,6 +93,7 @@ class Settings(BaseSettings):
     purged_file: Annotated[Path, Field(description="Ce qui a été purgé, à appliquer à une sauvegarde restaurée.")] = Path(
         "var/purged.jsonl"
     )
+    backup_dir: Annotated[Path | None, Field(description="Dossier des sauvegardes, dont « vigie doctor » regarde l'âge.")] = None
     pseudonym_key: Annotated[
         SecretStr | None, Field(description="Clé des pseudonymes des exports ; sinon, celle de la base.")
     ] = None
@@ -134,6 +145,11 @@ def load_settings() -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"VIGIE_{'_'.join(map(str, fault['loc'])).upper()} : {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"Réglage invalide : {faults}.") from error
+
+
+def names_given() -> frozenset[str]:
+    """The names of all variables of the environment, those that are no setting included."""
+    return frozenset(os.environ)
 
 
 # The library of the counters reads this variable, and nothing else, when it is imported.

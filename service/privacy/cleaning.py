@@ -56,9 +56,12 @@ def _clean_postgresql(engine: Engine) -> str:
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"SET lock_timeout = '{int(_WAIT_SECONDS)}s'"))
+            # A large table takes as long as it takes.
+            connection.execute(text("SET statement_timeout = 0"))
             for table in _TABLES:
                 connection.execute(text(f"VACUUM (FULL, ANALYZE) {table}"))
-            connection.execute(text("RESET lock_timeout"))
+            for name in ("lock_timeout", "statement_timeout"):
+                connection.execute(text(f"RESET {name}"))
     except DBAPIError as error:
         return f"une table n'a pas pu être récrite ({type(error.orig).__name__}) : quelqu'un s'en sert."
     return ""

@@ -1,4 +1,7 @@
-"""The texts kept on request, and the corrections."""
+"""The texts kept on request, and the corrections.
+
+Below this step there is nothing: the way down loses both.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +10,11 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "texts": "textes gardés par l'API",
+    "feedback": "corrections reçues par l'API",
+}
 
 
 def upgrade() -> None:
@@ -40,3 +48,9 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_index("ix_feedback_sha256", "feedback", ["sha256"])
+
+
+def downgrade() -> None:
+    """Drop them: nothing is left."""
+    op.drop_table("feedback")
+    op.drop_table("texts")

@@ -1,4 +1,7 @@
-"""The workplace: accounts, texts to examine, decisions, models."""
+"""The workplace: accounts, texts to examine, decisions, models.
+
+The way down loses all of them; texts kept by the API and corrections stay.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +10,26 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "users": "comptes, avec leurs sessions et leurs clés d'accès",
+    "imports": "imports",
+    "items": "textes à examiner, avec ce que le modèle en dit",
+    "decisions": "décisions",
+    "readings": "lectures demandées ou faites",
+    "comments": "commentaires",
+    "views": "vues enregistrées",
+    "choices": "choix d'administration",
+    "trainings": "apprentissages demandés",
+    "promotions": "mises en service de modèles",
+}
+
+_TABLES = (
+    *("promotions", "training_decisions", "trainings", "choices", "views", "comments"),
+    *("golden", "readings", "decisions", "claims"),
+    *("bands", "signatures", "item_practices", "item_signs", "predictions", "items", "import_errors", "imports"),
+    *("api_keys", "sessions", "users"),
+)
 
 
 def _index(table: str, *columns: str) -> None:
@@ -315,3 +338,9 @@ def _loop() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
     )
     _index("promotions", "user_id")
+
+
+def downgrade() -> None:
+    """Drop them, those that refer to others first."""
+    for table in _TABLES:
+        op.drop_table(table)

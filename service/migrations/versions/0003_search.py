@@ -1,4 +1,7 @@
-"""Full-text search over the texts, and indexes that the queue sorts by."""
+"""Full-text search over the texts, and indexes that the queue sorts by.
+
+The way down loses nothing: the index of the words is made of the texts.
+"""
 
 from alembic import op
 
@@ -36,6 +39,13 @@ _POSTGRESQL = (
     "CREATE INDEX ix_items_text_words ON items USING gin (text_words) WITH (fastupdate = off)",
 )
 
+_SQLITE_BACK = (
+    *(f"DROP TRIGGER item_words_{when}" for when in ("added", "removed", "changed")),
+    "DROP TABLE item_words",
+    "DROP TABLE item_numbers",
+)
+_POSTGRESQL_BACK = ("DROP INDEX ix_items_text_words", "ALTER TABLE items DROP COLUMN text_words")
+
 #: What the queue shows first, whatever it sorts by: texts of one state.
 _SORTED = ("score", "received_at", "doubt")
 #: On SQLite, what is counted by state and level from an index alone; PostgreSQL counts quickly enough without.
@@ -51,3 +61,14 @@ def upgrade() -> None:
             op.create_index(f"ix_items_{column}_state_level", "items", [column, "state", "level", "id"])
     for column in _SORTED:
         op.create_index(f"ix_items_state_{column}_id", "items", ["state", column, "id"])
+
+
+def downgrade() -> None:
+    """Take away the index of the words and those of the order."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for column in _SORTED:
+        op.drop_index(f"ix_items_state_{column}_id", "items")
+    for column in _COUNTED if sqlite else ():
+        op.drop_index(f"ix_items_{column}_state_level", "items")
+    for statement in _SQLITE_BACK if sqlite else _POSTGRESQL_BACK:
+        op.execute(statement)

@@ -1,4 +1,8 @@
-"""What a blind reading must know: who opened a text, and how it was drawn; who sent a decision in another's name."""
+"""What a blind reading must know: who opened a text, and how it was drawn; who sent a decision in another's name.
+
+The way down loses these four and whether an account masks personal data: readings, decisions and accounts stay. Up again, the
+origin of a reading is that of its decision, or is not known.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +11,13 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "seen": "ouvertures d'un texte par une personne",
+    "decisions.sent_by": "décisions envoyées avec la clé d'un autre (elles restent, sans dire de qui)",
+    "readings": "origines de lectures (les lectures restent)",
+    "users": "choix de masquer les données personnelles (les comptes restent)",
+}
 
 #: Where a reading is made, its origin is that of its decision. A golden one was always drawn by the share of golden texts; of a
 #: second one that waits nobody can say, so that it stays out of the figures.
@@ -26,6 +37,14 @@ _WORDS = (
         translate(lower(normalize(left(text, 100000), NFC)), 'àâäáãåçéèêëîïíìñôöóõòûùüúÿÀÂÄÁÃÅÇÉÈÊËÎÏÍÌÑÔÖÓÕÒÛÙÜÚŸ',
         'aaaaaaceeeeiiiinooooouuuuyaaaaaaceeeeiiiinooooouuuuy'), '[^[:alnum:]œæŒÆ]+', ' ', 'g'))) STORED""",
     "CREATE INDEX ix_items_text_words ON items USING gin (text_words) WITH (fastupdate = off)",
+)
+
+#: As step 0003 had them.
+_WORDS_BEFORE = (
+    _WORDS[0],
+    """ALTER TABLE items ADD COLUMN text_words tsvector GENERATED ALWAYS AS (to_tsvector('french'::regconfig, translate(
+        lower(left(text, 100000)), 'àâäáãçéèêëîïíñôöóõùûüúÿ’', 'aaaaaceeeeiiinoooouuuuy'''))) STORED""",
+    _WORDS[2],
 )
 
 
@@ -50,3 +69,15 @@ def upgrade() -> None:
     # SQLite adds a column that refers to another table only when this is said in one go.
     op.execute("ALTER TABLE decisions ADD COLUMN sent_by VARCHAR(200) REFERENCES users (id)")
     op.create_index("ix_decisions_sent_by", "decisions", ["sent_by"])
+
+
+def downgrade() -> None:
+    """Take them away; on PostgreSQL, words are again kept by their stems."""
+    op.drop_index("ix_decisions_sent_by", "decisions")
+    op.drop_column("decisions", "sent_by")
+    for column in ("drawn_share", "drawn_by"):
+        op.drop_column("readings", column)
+    op.drop_table("seen")
+    for statement in _WORDS_BEFORE if op.get_bind().dialect.name == "postgresql" else ():
+        op.execute(statement)
+    op.drop_column("users", "masks")

@@ -1,4 +1,7 @@
-"""Where and when else a text was seen, its region, what was taken out, and indexes that the figures are counted along."""
+"""Where and when else a text was seen, its region, what was taken out, and indexes that the figures are counted along.
+
+The way down loses the region of texts, where else they were seen, and the list of exports.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +10,12 @@ revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "items.region": "régions de textes (les textes restent)",
+    "receptions": "provenances successives de textes (« Vu aussi »)",
+    "exports": "exports demandés (leurs fichiers restent)",
+}
 
 
 def upgrade() -> None:
@@ -54,3 +63,16 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         # A beginning is sought in the order of the bytes, whatever the order of words is here.
         op.execute('CREATE INDEX ix_decisions_request_bytes ON decisions (request COLLATE "C")')
+
+
+def downgrade() -> None:
+    """Take them away; a text keeps how it was received first."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_index("ix_decisions_request_bytes", "decisions")
+    op.drop_index("ix_items_import_id_state_status_sha256", "items")
+    op.drop_index("ix_decisions_drawn_by_item_id", "decisions")
+    op.drop_index("ix_items_decided_level", "items")
+    op.drop_table("exports")
+    op.drop_table("receptions")
+    op.drop_index("ix_items_region", "items")
+    op.drop_column("items", "region")

@@ -1,4 +1,7 @@
-"""Campaigns: contacts of texts, links between texts, what people said of them."""
+"""Campaigns: contacts of texts, links between texts, what people said of them.
+
+The way down loses all of it. Up again, contacts and near-duplicates are found anew; what people said of them is not.
+"""
 
 from typing import Any
 
@@ -9,6 +12,13 @@ revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "campaigns": "campagnes, avec leurs noms, leurs notes et ce que des personnes y ont réuni ou séparé",
+    "contacts": "contacts, avec ce que des personnes en ont dit",
+    "item_links": "liens entre textes",
+    "campaign_events": "lignes d'histoire de campagnes",
+}
 
 #: A text waits to be linked when a model has read it, or when people have said something else of it.
 _SQLITE = """CREATE TRIGGER campaign_waits AFTER UPDATE OF model_version, stance, decided_stance, level, decided_level ON items
@@ -119,3 +129,16 @@ def _make_campaigns() -> None:
     )
     op.create_index("ix_campaign_events_campaign_id", "campaign_events", ["campaign_id"])
     op.create_table("campaign_waiting", _item(primary=True))
+
+
+def downgrade() -> None:
+    """Drop the tables and the trigger; texts, decisions and cases stay."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TRIGGER campaign_waits")
+    else:
+        op.execute("DROP TRIGGER campaign_waits ON items")
+        op.execute("DROP FUNCTION campaign_waits()")
+    for table in ("campaign_waiting", "campaign_events", "campaign_apart", "campaign_items", "campaigns"):
+        op.drop_table(table)
+    for table in ("item_links", "item_contacts", "contacts"):
+        op.drop_table(table)

@@ -1,4 +1,7 @@
-"""Cases: the texts they gather, their notes, history and dossiers."""
+"""Cases: the texts they gather, their notes, history and dossiers.
+
+The way down loses all of it, and with it the hashes that tell an exported dossier of ours; its texts stay.
+"""
 
 from typing import Any
 
@@ -9,6 +12,15 @@ revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "cases": "dossiers",
+    "case_notes": "notes de dossiers",
+    "case_answers": "réponses de personnes concernées",
+    "case_sendings": "transmissions",
+    "case_events": "lignes d'histoire de dossiers",
+    "case_exports": "empreintes de dossiers exportés (« vigie case verify » ne les reconnaîtra plus)",
+}
 
 
 def _id() -> "sa.Column[Any]":
@@ -112,3 +124,10 @@ def _make_pieces() -> None:
         sa.Column("texts", sa.Integer, nullable=False),
         *(sa.Column(name, sa.String(64), nullable=False, index=True) for name in hashes),
     )
+
+
+def downgrade() -> None:
+    """Drop the tables of the cases; nothing else changes."""
+    for table in ("exports", "sendings", "answers", "notes", "events", "recipients", "people", "items"):
+        op.drop_table(f"case_{table}")
+    op.drop_table("cases")

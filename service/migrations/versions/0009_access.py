@@ -1,4 +1,7 @@
-"""Sessions that can be told apart, failures counted by address and device, accounts of an identity provider."""
+"""Sessions that can be told apart, failures counted by address and device, accounts of an identity provider.
+
+Both ways end every session and forget failures to sign in. The way down loses who is whom for the identity provider.
+"""
 
 from typing import Any
 
@@ -9,6 +12,12 @@ revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "identities": "comptes reliés au fournisseur d'identité (ils restent, sans mot de passe : donnez-leur-en un)",
+    "sessions": "sessions (chacun se connecte de nouveau)",
+    "sign_in_tries": "échecs de connexion comptés",
+}
 
 
 def _instant(name: str, *, optional: bool = False) -> "sa.Column[Any]":

@@ -1,4 +1,7 @@
-"""The audit log, its guards and its first record; events of cases that no person made say so."""
+"""The audit log, its guards and its first record; events of cases that no person made say so.
+
+The way down loses the log: export it first. Up again, another begins.
+"""
 
 import hashlib
 import json
@@ -11,6 +14,10 @@ revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "audit_records": "enregistrements du journal d'audit (« vigie audit export » les écrit dans un fichier, avant)",
+}
 
 _ZEROS = "0" * 64
 # What the statements below hold is written here, by nobody else.
@@ -42,6 +49,14 @@ _POSTGRESQL = (
     "create trigger audit_records_no_delete before delete on audit_records for each row execute function audit_records_refuse()",
     "create trigger audit_records_no_truncate before truncate on audit_records execute function audit_records_refuse()",
     "create trigger audit_records_in_order before insert on audit_records for each row execute function audit_records_follow()",
+)
+
+#: Says, of an event that has an author because there had to be one, that it had none.
+_UNSIGNED = "unsigned"
+_EVENTS = sa.table(
+    "case_events",
+    *(sa.column(name) for name in ("number", "case_id", "kind", "user_id")),
+    sa.column("detail", sa.JSON),
 )
 
 
@@ -79,12 +94,36 @@ def _free_events() -> None:
     """What the command that removes demonstration texts did was kept under the name of who had put them in the case."""
     with op.batch_alter_table("case_events") as table:
         table.alter_column("user_id", existing_type=sa.String(36), nullable=True)
-    events = sa.table("case_events", sa.column("number"), sa.column("kind"), sa.column("user_id"), sa.column("detail", sa.JSON))
     connection = op.get_bind()
-    erased = connection.execute(sa.select(events).where(events.c.kind == "erased")).mappings().all()
+    erased = connection.execute(sa.select(_EVENTS).where(_EVENTS.c.kind == "erased")).mappings().all()
     for row in erased:
-        detail = row["detail"]
-        if detail.get("command"):
-            texts = [one | {"added_by": row["user_id"]} for one in detail.get("texts", ())]
-            changed = {"user_id": None, "detail": detail | {"texts": texts}}
-            connection.execute(sa.update(events).where(events.c.number == row["number"]).values(**changed))
+        detail = dict(row["detail"])
+        texts = detail.get("texts", ())
+        if detail.pop(_UNSIGNED, False):
+            pass  # the way down had put it under a name
+        elif detail.get("command") and all("added_by" not in one for one in texts):
+            detail["texts"] = [one | {"added_by": row["user_id"]} for one in texts]
+        else:
+            continue
+        connection.execute(sa.update(_EVENTS).where(_EVENTS.c.number == row["number"]).values(user_id=None, detail=detail))
+
+
+def downgrade() -> None:
+    """Drop the log and its guards; an event of a case without an author is again under the name of who had put its text there."""
+    op.drop_table("audit_records")
+    if op.get_bind().dialect.name == "postgresql":
+        for function in ("refuse", "follow"):
+            op.execute(f"DROP FUNCTION audit_records_{function}()")
+    _bind_events()
+
+
+def _bind_events() -> None:
+    connection, cases = op.get_bind(), sa.table("cases", sa.column("id"), sa.column("created_by"))
+    query = sa.select(_EVENTS, cases.c.created_by).join(cases, cases.c.id == _EVENTS.c.case_id).where(_EVENTS.c.user_id.is_(None))
+    for row in connection.execute(query).mappings().all():
+        named = (one.get("added_by") for one in row["detail"].get("texts", ()))
+        author = next((id for id in named if id), row["created_by"])
+        values = {"user_id": author, "detail": row["detail"] | {_UNSIGNED: True}}
+        connection.execute(sa.update(_EVENTS).where(_EVENTS.c.number == row["number"]).values(**values))
+    with op.batch_alter_table("case_events") as table:
+        table.alter_column("user_id", existing_type=sa.String(36), nullable=False)

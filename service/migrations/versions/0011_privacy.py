@@ -1,4 +1,7 @@
-"""Purges, what they leave, and the requests of the people whom texts are about."""
+"""Purges, what they leave, and the requests of the people whom texts are about.
+
+The way down loses all of it: what was purged stays purged, but the database no longer says what, nor what was decided of it.
+"""
 
 from typing import Any
 
@@ -9,6 +12,15 @@ revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "purged": "éléments purgés, que l'on ne saura plus purger d'une sauvegarde restaurée (le fichier VIGIE_PURGED_FILE reste)",
+    "purges": "purges faites",
+    "past_decisions": "décisions sur des textes purgés",
+    "privacy_requests": "demandes de personnes concernées",
+    "privacy_steps": "étapes de ces demandes",
+    "reexaminations": "réexamens demandés",
+}
 
 
 def _instant(name: str, *, optional: bool = False) -> "sa.Column[Any]":

@@ -1,4 +1,7 @@
-"""Drift: what is counted of texts, references that people chose, and weeks beside them."""
+"""Drift: what is counted of texts, references that people chose, and weeks beside them.
+
+The way down loses all of it; what is counted of a text comes back when a model reads it again.
+"""
 
 from typing import Any
 
@@ -9,6 +12,12 @@ revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
+#: What the way down loses: a table, or a column of it, and what is counted there.
+loses = {
+    "item_facts": "textes comptés pour la dérive (comptés de nouveau à leur prochaine lecture)",
+    "drift_references": "références de dérive choisies",
+    "drift_weeks": "semaines de dérive calculées",
+}
 
 
 def _version(*, optional: bool = False, first: bool = False) -> "sa.Column[Any]":

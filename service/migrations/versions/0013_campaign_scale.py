@@ -1,4 +1,9 @@
-"""Campaigns at scale: narrow bands of near-duplicates, counts in turn; the last count of the observatory is kept."""
+"""Campaigns at scale: narrow bands of near-duplicates, counts in turn; the last count of the observatory is kept.
+
+The way down loses nothing that is not counted anew, but takes a while: bands are made again, one by one.
+"""
+
+from base64 import b85encode
 
 import numpy as np
 import sqlalchemy as sa
@@ -90,3 +95,52 @@ def _widen_campaigns() -> None:
     # The list by level, in its order, and how many it holds; `service.campaigns.lists` asks for it in these words.
     last = "NULLS LAST" if op.get_bind().dialect.name == "postgresql" else ""
     op.execute(f"CREATE INDEX ix_campaigns_rank ON campaigns (level DESC {last}, texts DESC, id DESC) WHERE texts > 1")
+
+
+def downgrade() -> None:
+    """Make bands as they were of the signatures; campaigns lose what their list shows, the observatory its last count."""
+    op.drop_table("observatory")
+    op.drop_index("ix_campaigns_rank", "campaigns")
+    op.drop_table("campaign_stale")
+    op.drop_table("campaign_crowded")
+    for column in ("chief", "decided_level"):
+        op.drop_column("campaigns", column)
+    _name_signatures()
+    _make_bands_before()
+
+
+def _name_signatures() -> None:
+    op.drop_table("bands")
+    op.rename_table("signatures", "signatures_after")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER INDEX signatures_pkey RENAME TO signatures_after_pkey")
+    op.create_table(
+        "signatures",
+        sa.Column("item_id", sa.String(36), sa.ForeignKey("items.id"), primary_key=True),
+        sa.Column("minhash", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "bands",
+        sa.Column("band", sa.String(24), primary_key=True),
+        sa.Column("item_id", sa.String(36), sa.ForeignKey("items.id"), primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.execute("INSERT INTO signatures (item_id, minhash) SELECT item_id, minhash FROM signatures_after ORDER BY item_id")
+    op.drop_table("signatures_after")
+
+
+def _make_bands_before() -> None:
+    connection, last = op.get_bind(), ""
+    bands = sa.table("bands", sa.column("band"), sa.column("item_id"))
+    query = sa.select(_SIGNATURES.c.item_id, _SIGNATURES.c.minhash).order_by(_SIGNATURES.c.item_id).limit(_LOT)
+    while rows := connection.execute(query.where(_SIGNATURES.c.item_id > last)).all():
+        last = rows[-1].item_id
+        pairs = sorted((band, row.item_id) for row in rows for band in _former_keys(bytes(row.minhash)))
+        if pairs:
+            connection.execute(sa.insert(bands), [{"band": band, "item_id": id} for band, id in pairs])
+
+
+def _former_keys(minhash: bytes) -> list[str]:
+    """A letter for the band, then its three values: the keys of the steps before this one."""
+    size = 3 * 4
+    return [chr(ord("A") + at // size) + b85encode(minhash[at : at + size]).decode() for at in range(0, len(minhash), size)]
