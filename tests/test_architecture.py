@@ -64,7 +64,6 @@ HOMES = {
         "service.demo",
         "service.demo_commands",
         "service.backup",
-        "service.backup_commands",
         "service.observatory",
         "service.campaigns",
         "service.cases",
