@@ -37,4 +37,18 @@ def check() -> None:
     """
     end = _END.get()
     if end is not None and monotonic() > end:
-        raise OutOfTime("L'analyse a dépassé son temps.")
+        raise over()
+
+
+def over() -> OutOfTime:
+    """What is raised once the time is over."""
+    return OutOfTime("L'analyse a dépassé son temps.")
+
+
+def left() -> float | None:
+    """Seconds until the end of the enclosing `within`, at least a thousandth; None without one.
+
+    Given to a search that could take long by itself, which then raises `TimeoutError`.
+    """
+    end = _END.get()
+    return None if end is None else max(end - monotonic(), 0.001)

@@ -141,7 +141,7 @@ def _joined(cleaned: CleanText, one: Token, other: Token) -> Edit | None:
         return None
     if gap == " " and _MARKUP.match(raw := cleaned.raw[cleaned.ends[one.span.end - 1] : cleaned.starts[other.span.start]]):
         # Markup that leaves no white space between two letters shows them as one word.
-        word = None if regex.search(r"\s(?![^<>]*>)", raw) else readable(letters)
+        word = None if regex.search(r"\s", regex.sub("<[^<>]*>", "", raw)) else readable(letters)
     elif _is_word(one.text, other.text) and _is_word(other.text, one.text):
         return None
     else:

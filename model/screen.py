@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import regex
 
+from model import deadline
 from model.needs import SIZES, Needs, Strings, plain
 
 _LAYERS: Final = 3
@@ -145,13 +146,22 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def spans(pattern: regex.Pattern[str], folded: str, places: Sequence[int] | None) -> list[tuple[int, int]]:
-    """The ranges of the matches of a pattern that are not empty, as `finditer` finds them; it can begin at `places` only."""
-    if places is None:
-        return [match.span() for match in pattern.finditer(folded) if match.end() > match.start()]
-    found: list[tuple[int, int]] = []
-    after = 0
-    for place in places:
-        if place >= after and (match := pattern.match(folded, place)):
-            found.append(match.span())
-            after = match.end()
+    """The ranges of the matches of a pattern that are not empty, as `finditer` finds them; it can begin at `places` only.
+
+    Raises:
+        OutOfTime: the time of the enclosing `deadline.within` is over, in the middle of the search if need be.
+    """
+    # Asking the time costs a search some microseconds: only where there is a limit.
+    limit: dict[str, Any] = {} if (left := deadline.left()) is None else {"timeout": left}
+    try:
+        if places is None:
+            return [match.span() for match in pattern.finditer(folded, **limit) if match.end() > match.start()]
+        found: list[tuple[int, int]] = []
+        after = 0
+        for place in places:
+            if place >= after and (match := pattern.match(folded, place, **limit)):
+                found.append(match.span())
+                after = match.end()
+    except TimeoutError as error:
+        raise deadline.over() from error
     return found

@@ -49,7 +49,8 @@ _SAME: Final = str.maketrans(
 )  # fmt: skip
 
 _SENTENCE_END: Final = regex.compile(
-    r"""(?:[.!?…]+(?:\ ?»)?+['")»\]]*+(?=\s|$)(?<!\b(?:M|Mr|Mme|Mlle|Dr|Pr|St|Ste|av|bd|tél|env|ex|cf|etc|min|max|n°)\.)\s*+
+    r"""(?:(?<![.!?…])[.!?…]++(?:\ ?»)?+['")»\]]*+(?=\s|$)
+            (?<!\b(?:M|Mr|Mme|Mlle|Dr|Pr|St|Ste|av|bd|tél|env|ex|cf|etc|min|max|n°)\.)\s*+
          |\n+\s*+|\s[•▪●◦➤►✔✅➡|]\s*+|;\s++)""",
     regex.VERBOSE | regex.IGNORECASE,
 )

@@ -27,7 +27,7 @@ class Wording:
     """A wording that speaks for `label`, with how strongly where its table says so.
 
     `anchors` are folded substrings, one of which any match holds; `slots` gives the words of the slots of `pattern`;
-    `example` is matched, `counter` is a near-miss.
+    `example` is matched, `counter` is a near-miss. `absent`: patterns of which the whole text may hold none.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Wording:
     slots: Mapping[str, list[str]]
     example: str
     counter: str
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def read_wordings(name: str, key: str, labels: Sequence[str], strengths: Sequenc
     """The wordings of one table file of the package, in order.
 
     Args:
-        name: the file; it holds `[slots]` and rows `[[key]]`.
+        name: the file; it holds `[slots]`, rows `[[key]]`, and in `[absent]` the patterns that rows name under `absent`.
         key: what a row is called there.
         labels: what a row's `label` (or `kind`) may be.
         strengths: what a row's `strength` may be.
@@ -91,7 +92,18 @@ def read_wordings(name: str, key: str, labels: Sequence[str], strengths: Sequenc
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TableError(f"Table {name} : illisible ({error}).") from error
     slots = {**shared_slots(), **_folded(table.get("slots", {}))}
-    return [_row(name, number, row, slots, labels, strengths) for number, row in enumerate(table.get(key, []), start=1)]
+    rows = table.get(key, [])
+    return [
+        replace(_row(name, number, row, slots, labels, strengths), absent=_absent(name, row, table.get("absent", {})))
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def _absent(name: str, row: Mapping[str, Any], known: Mapping[str, str]) -> tuple[str, ...]:
+    unknown = sorted(set(row.get("absent", ())) - set(known))
+    if unknown:
+        raise TableError(f"Table {name}, ligne {row.get('id', '?')} : « absent » nomme {unknown}, que la table ne définit pas.")
+    return tuple(known[one] for one in row.get("absent", ()))
 
 
 def _row(
@@ -153,10 +165,11 @@ class WordingFinder:
             self._screen.learn({number: self._needs(number) for number in unread})
             passing = self._screen.passing(reading)
         hits = []
+        held: dict[str, bool] = {}
         for number, places in passing.places.items():
             deadline.check()
-            if self._anchored(number, folded, passing.pieces):
-                wording = self.wordings[number]
+            wording = self.wordings[number]
+            if self._anchored(number, folded, passing.pieces) and not self._silenced(wording.absent, folded, held):
                 for span in spans(self._pattern(number), folded, places):
                     hits.append(WordingHit(wording.id, wording.label, wording.strength, Span(*span)))
         return sorted(hits, key=lambda hit: (hit.span.start, hit.span.end, hit.id))
@@ -173,6 +186,16 @@ class WordingFinder:
         if not self._whole[number].isdisjoint(pieces):
             return True
         return any((not piece or piece in pieces) and anchor in folded for piece, anchor in self._partly[number])
+
+    @staticmethod
+    def _silenced(absent: Sequence[str], folded: str, held: dict[str, bool]) -> bool:
+        """Whether a text holds one of these patterns; each is looked for once, and what was found is kept in `held`."""
+        for pattern in absent:
+            if pattern not in held:
+                held[pattern] = _guard(pattern).search(folded) is not None
+            if held[pattern]:
+                return True
+        return False
 
     def _needs(self, number: int) -> Needs:
         """What a wording needs: one of its anchors first."""
@@ -208,6 +231,14 @@ def _anchor_group(anchors: Sequence[tuple[str, str]]) -> tuple[frozenset[str], .
     """The group that stands for « one of these anchors », given with a piece of each: none where one has no piece."""
     pieces = frozenset(piece for piece, _ in anchors)
     return () if "" in pieces else (pieces,)
+
+
+@cache
+def _guard(pattern: str) -> regex.Pattern[str]:
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise TableError(f"Motif « absent » {pattern[:40]}… illisible ({error}).") from error
 
 
 def _compiled(wording: Wording) -> regex.Pattern[str]:

@@ -28,9 +28,9 @@ _ORDERS: Final = (
     (regex.compile(r"^(?:chirurgie dentaire|odontologie)\b"), "ordre des chirurgiens-dentistes"),
     (regex.compile(r"^pharmacie\b"), "ordre des pharmaciens"),
 )
-_NAME: Final = r"(?:\s*(?:\p{Lu}[\p{L}.'’-]*|de|du|le|la))"
-_AFTER: Final = regex.compile(rf"^{_NAME}{{0,4}}\s*[,(:|/–—-]?\s*$")
-_BEFORE: Final = regex.compile(r"^\s*[,:|/–—-]?\s*$")
+_NAME: Final = r"(?:\s*+(?:\p{Lu}[\p{L}.'’-]*+|(?:de|du|le|la)\b))"
+_AFTER: Final = regex.compile(rf"^{_NAME}{{0,4}}\s*+(?:[,(:|/–—-]\s*+)?$")
+_BEFORE: Final = regex.compile(r"^\s*+(?:[,:|/–—-]\s*+)?$")
 
 
 @dataclass(frozen=True, slots=True)

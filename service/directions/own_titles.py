@@ -29,7 +29,9 @@ _OTHERS: Final = regex.compile(
     r"|onze|douze|quinze|vingt|trente|cent|\d+)\s*(?:\p{L}+\s*){0,1}$"
 )
 _WORD: Final = r"\p{Lu}[\p{L}'’.-]*"
-_HEAD: Final = regex.compile(rf"^[\s#*•–—-]*(?:(?i:cabinet du|bonjour)[ ,]*)?(?:{_WORD}[ ]){{0,3}}(?:{_WORD})?\s*[,(:–—|-]?\s*$")
+_HEAD: Final = regex.compile(
+    rf"^[\s#*•–—-]*+(?:(?i:cabinet du|bonjour)[ ,]*+)?(?:{_WORD}[ ]){{0,3}}(?:{_WORD})?\s*+(?:[,(:–—|-]\s*+)?$"
+)
 _SPEAKS: Final = regex.compile(r"^[^.!?\n]{0,60}?[,:–—-]?\s*\b(?:je|j'|nous vous|mon cabinet|notre cabinet|me)\b")
 _ASKED: Final = regex.compile(r"^\s*[?]|^[^.!\n]{0,20}\?")
 _TELLS: Final = regex.compile(r"^[^.\n]{0,40}(?:«|\")|^\s*:\s*[«\"]")

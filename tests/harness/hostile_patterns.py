@@ -3,7 +3,10 @@
 import ast
 import importlib
 import re
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -15,33 +18,18 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("model", "service", "training")
 _CALLS: Final = frozenset({"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
 #: Characters that patterns repeat: of words, numbers, spaces, and marks.
-_FILLERS: Final = (
-    "a",
-    "é",
-    "A",
-    "0",
-    " ",
-    "\n",
-    ".",
-    "-",
-    "'",
-    '"',
-    "«",
-    "(",
-    "[",
-    "<",
-    "&",
-    ",",
-    "@",
-    "a ",
-    "a.",
-    "a-",
-    "0 ",
-    "! ",
-)
+_FILLERS: Final = (*"aéA0 \n.-'\"«([<&,@", "a ", "a.", "a-", "0 ", "! ")
+_AT_START: Final = frozenset({"match", "fullmatch"})
+#: Patterns that are never tried on more than so many characters, whatever the text: what cuts it before.
+BOUNDED: Final[Mapping[str, int]] = {
+    "model.masks._ADDRESS": 240,  # `_in_address` reads a hundred characters on each side of a word of forty at most
+}
 #: What stands between two words that a pattern looks for: one word, or many, in all ways of parting them.
 _LINKS: Final = ("a", "a ", "a-", "a'", "la ", " ", ", ")
 _MOST_BEGINNINGS: Final = 9
+#: Seconds that nobody waits for, and how many times more a text four times as long may cost.
+_NOTHING_MUCH: Final = 0.02
+_GROWTH: Final = 8
 #: So many pieces of a pattern's own words are tried.
 _MOST_PIECES: Final = 12
 _SOURCE_WORD: Final = re.compile(r"[^\W_]{2,}(?:[ '’-][^\W_]+)*")
@@ -56,6 +44,9 @@ class Found:
     place: str
     pattern: "re.Pattern[str] | regex.Pattern[str]"
     words: tuple[str, ...]
+    #: Its name in its module, where it has one, and whether it is only tried at the start of a text.
+    name: str = ""
+    anchored: bool = False
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
@@ -110,6 +101,7 @@ def in_source() -> Read:
         if not calls:
             continue
         names = vars(importlib.import_module(name))
+        assigned, used = _named(tree), _uses(tree)
         for inside, call in calls:
             library = regex if isinstance(call.func, ast.Attribute) and _owner(call) == "regex" else re
             try:
@@ -123,8 +115,32 @@ def in_source() -> Read:
                 computed[f"{name}:{inside}"] = None
                 continue
             place = f"{name}:{inside}" if inside else name
-            found.setdefault((made.pattern, int(made.flags)), Found(f"{place}, ligne {call.lineno}", made, words_of(source)))
+            held = assigned.get(call, "")
+            anchored = used.get(held, {_method(call)}) <= _AT_START
+            made_of = Found(f"{place}, ligne {call.lineno}", made, words_of(source), f"{name}.{held}", anchored)
+            found.setdefault((made.pattern, int(made.flags)), made_of)
     return Read(tuple(found.values()), tuple(computed))
+
+
+def _named(tree: ast.Module) -> dict[ast.Call, str]:
+    """The calls that give a name of the module its pattern."""
+    given = (node for node in tree.body if isinstance(node, ast.AnnAssign | ast.Assign) and isinstance(node.value, ast.Call))
+    targets = ((node.target if isinstance(node, ast.AnnAssign) else node.targets[0], node.value) for node in given)
+    return {call: target.id for target, call in targets if isinstance(target, ast.Name) and isinstance(call, ast.Call)}
+
+
+def _uses(tree: ast.Module) -> dict[str, set[str]]:
+    """What is asked of each name: « search », « fullmatch »…; « » where it is handed on whole."""
+    asked: dict[str, set[str]] = {}
+    owners = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            asked.setdefault(node.id, set()).add(owners.get(id(node), ""))
+    return asked
+
+
+def _method(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _owner(call: ast.Call) -> str:
@@ -144,6 +160,7 @@ def in_tables() -> Iterator[Found]:
     """The patterns of the tables of wordings, as they are compiled, with their examples and near-misses as their words."""
     context, signals, wordings = (importlib.import_module(f"model.{name}") for name in ("context", "signals", "wordings"))
     seen = set()
+    guards: set[str] = set()
     for finder in (context.context_finder(), signals.signal_finder()):
         for number, wording in enumerate(finder.wordings):
             key = (wording.pattern, tuple(sorted(wording.slots)))
@@ -154,6 +171,9 @@ def in_tables() -> Iterator[Found]:
             told = tuple(wordings.fold(one) for one in (wording.example, wording.counter) if one)
             own = words_of(wording.pattern)
             yield Found(f"tournure {wording.id}", finder._pattern(number), (*told, *classes[:6], *own))
+            for pattern in set(wording.absent) - guards:
+                guards.add(pattern)
+                yield Found(f"« absent » de {wording.id}", regex.compile(pattern), words_of(pattern))
 
 
 def attacks(words: Sequence[str]) -> Iterator[str]:
@@ -186,3 +206,66 @@ def texts(words: Sequence[str]) -> Iterator[tuple[str, Callable[[int], str]]]:
             head = " ".join(parts[:count])
             for filler in _LINKS:
                 yield f"{head[-40:]!r} puis {filler!r} répété", repeated(filler, f"{head} ")
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A pattern whose cost grows faster than a text: seconds of the processor at two lengths."""
+
+    place: str
+    text: str
+    lengths: tuple[int, int]
+    seconds: tuple[float, float]
+
+    def __str__(self) -> str:
+        one, other = (f"{seconds * 1000:.0f} ms à {length}" for seconds, length in zip(self.seconds, self.lengths, strict=True))
+        return f"{self.place} : {self.text} : {one}, {other}"
+
+
+def seconds_of(found: Found, text: str, most: float = 3.0) -> float:
+    """What a pattern costs on a text, to its end or until `most` seconds have passed."""
+    limit: dict[str, Any] = {} if isinstance(found.pattern, re.Pattern) else {"timeout": most}
+    started = time.process_time()
+    with suppress(TimeoutError):
+        if found.anchored:
+            found.pattern.fullmatch(text, **limit)
+        else:
+            for _ in found.pattern.finditer(text, **limit):
+                pass
+    return time.process_time() - started
+
+
+def slow_texts(found: Found, length: int = 2_000, chosen: Callable[[int], bool] = lambda _: True) -> Iterator[Slow]:
+    """The hostile texts on which a pattern costs more than in proportion: four times as long, more than eight times as much.
+
+    Where it costs under `_NOTHING_MUCH` at this length, it is not looked at further.
+    """
+    longer = 4 * length
+    if found.name in BOUNDED:
+        length, longer = BOUNDED[found.name] // 4, BOUNDED[found.name]
+    for number, (name, make) in enumerate(texts(found.words)):
+        if not chosen(number) or seconds_of(found, make(length)) < _NOTHING_MUCH:
+            continue
+        costs = [min(seconds_of(found, make(size)) for _ in range(2)) for size in (length, longer)]
+        if costs[1] > _GROWTH * max(costs[0], _NOTHING_MUCH):
+            yield Slow(found.place, name, (length, longer), (costs[0], costs[1]))
+
+
+def main() -> int:
+    """Try every pattern on every text: `python -m tests.harness.hostile_patterns [length]`; 1 if one is not linear."""
+    length = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    read = in_source()
+    every = [*read.found, *in_tables()]
+    slow = []
+    for found in every:
+        worst = max(slow_texts(found, length), key=lambda one: one.seconds[1], default=None)
+        if worst:
+            slow.append(worst)
+            sys.stdout.write(f"{worst}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(every)} motifs, {len(slow)} dont le coût croît plus vite que le texte\n")
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

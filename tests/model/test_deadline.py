@@ -4,10 +4,12 @@ import threading
 import time
 
 import pytest
+import regex
 
 from model import deadline
 from model.analyser import Analyser
 from model.errors import OutOfTime
+from model.screen import spans
 
 TEXT = "Soin énergétique pour tous, 60 € la séance, sur rendez-vous au cabinet. "
 
@@ -27,6 +29,17 @@ def test_an_outer_limit_that_ends_earlier_holds() -> None:
         time.sleep(0.02)
         with pytest.raises(OutOfTime):
             deadline.check()
+
+
+def test_a_search_without_end_ends_with_its_time() -> None:
+    endless = regex.compile(r"(?:a|aa)+b")
+    started = time.monotonic()
+    with pytest.raises(OutOfTime), deadline.within(0.05):
+        spans(endless, "a" * 5_000, None)
+    with pytest.raises(OutOfTime), deadline.within(0.05):
+        spans(endless, "a" * 5_000, [0])
+    assert time.monotonic() - started < 10
+    assert spans(endless, "aab", None) == [(0, 3)]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import CorpusError
-from training.exchange import common, docbin
+from training.exchange import docbin, reading
 from training.exchange.formats import FORMATS, import_corpus
 
 JSON_LINES = ("doccano", "prodigy")
@@ -114,6 +114,6 @@ def test_a_docbin_that_unpacks_without_end_is_not_read(tmp_path: Path, monkeypat
 
 
 def test_a_file_larger_than_any_corpus_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(reading, "MOST_BYTES", 1_000)
     with pytest.raises(CorpusError, match="limite"):
         read(tmp_path, "prodigy", "a" * 2_000)

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from model.errors import CorpusError
 from training.corpus import AnnotatedText
-from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, rows_of_json, views_of
+from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
+from training.exchange.reading import rows_of_json
 
 #: Argilla knows annotators by UUID; ours are derived from their names, so that the same name is the same user.
 _USERS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "vigie:annotator")

@@ -17,7 +17,8 @@ from spacy.tokens import Doc, DocBin
 
 from model.errors import CorpusError
 from training.corpus import AnnotatedText
-from training.exchange.common import MOST_BYTES, Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
+from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, views_of
+from training.exchange.reading import MOST_BYTES
 
 _DECIDED: Final = "signs"
 _KEPT: Final = "vigie"

@@ -21,11 +21,11 @@ from training.exchange.common import (
     kept_field,
     parse_each,
     rest_of,
-    rows_of_json,
     take_rank,
     text_field,
     views_of,
 )
+from training.exchange.reading import rows_of_json
 
 
 def dump(texts: Sequence[AnnotatedText], target: Path) -> None:

@@ -17,10 +17,10 @@ from training.exchange.common import (
     kept_field,
     parse_each,
     rest_of,
-    rows_of_json,
     take_rank,
     views_of,
 )
+from training.exchange.reading import rows_of_json
 
 _OPTIONS: Final = ("promotes", "warns", "neutral", "illness", "serious_illness", "minor")
 

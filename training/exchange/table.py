@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from model.errors import CorpusError
 from training.corpus import AnnotatedText
-from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, read_whole, rest_of, take_rank, views_of
+from training.exchange.common import Row, View, annotator_of, comments_of, parse_each, rest_of, take_rank, views_of
+from training.exchange.reading import read_whole
 
 _COLUMNS: Final = ("id", "text", "stance", "targets", "indicators", "annotator", "theme", "writer", "comments", "vigie")
 #: Spreadsheets in French write semicolons.
