@@ -9,6 +9,7 @@ import typer
 from model.errors import VigieError
 from service import (
     access_commands,  # noqa: F401 - adds its verbs to `app`
+    doctor_commands,  # noqa: F401 - adds its verb to `app`
     items_commands,  # noqa: F401 - adds its verbs to `review_app`
     terminal,
 )
@@ -18,6 +19,7 @@ from service.case_commands import case_app
 from service.commands import FAILED, JsonOption, PointOption, app, options, print_json, say
 from service.compare_command import compare
 from service.corpus_commands import corpus_app
+from service.database_commands import database_app
 from service.demo_commands import demo_app
 from service.drift_commands import drift_app
 from service.key_commands import keys_app
@@ -31,6 +33,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(backup_app, name="backup")
 app.add_typer(case_app, name="case")
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(database_app, name="database")
 app.add_typer(demo_app, name="demo")
 app.add_typer(drift_app, name="drift")
 app.add_typer(keys_app, name="keys")

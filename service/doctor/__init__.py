@@ -1,0 +1,1 @@
+"""Says, before it fails, what would keep the service from running well here; changes nothing, shows no secret."""
