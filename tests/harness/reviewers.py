@@ -1,23 +1,26 @@
 """Twenty people who work at once: no error, no lost decision, no text decided by two of them at the same time.
 
-`python -m tests.harness.reviewers` does it for five minutes (`--seconds`, `--people`, `--url` of a database); the tests for
-some seconds. Everyone takes the next text or opens one by its row, gives every kind of answer (unsure, neutral, warns,
-promotes with passages and targets, confirmed), goes on with the next or not, sends a form twice, takes a decision back, gives
-a text back unread, reads blind and, for those who may, adjudicates.
+`python -m tests.harness.reviewers` does it for five minutes (`--seconds`, `--people`, `--url` of a database, `--workers` that
+serve it); the tests for some seconds. Everyone takes the next text or opens one by its row, gives every kind of answer (unsure,
+neutral, warns, promotes with passages and targets, confirmed), goes on with the next or not, sends a form twice, takes a decision
+back, gives a text back unread, reads blind and, for those who may, adjudicates.
 """
 
 import argparse
+import os
 import random
 import re
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from sqlalchemy import Engine, func, select
@@ -25,6 +28,9 @@ from sqlalchemy import Engine, func, select
 from service.workplace.decided import VALID
 from service.workplace.people import Person
 from service.workplace.schema import CLAIMS, DECISIONS, ITEMS, READINGS
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 HOUR = timedelta(hours=1)
@@ -238,13 +244,52 @@ def check(engine: Engine, report: Report, people: list[Person]) -> list[str]:
     return wrong
 
 
+def _serve(settings: "Settings", workers: int) -> Callable[[], object]:
+    """Start a service, here or in so many processes of its own; returns what stops it."""
+    from tests.service.conftest import start
+
+    if workers == 1:
+        server, thread = start(settings)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(timeout=30)
+
+        return stop
+    names = ("database_url", "port", "scoring", "spool_dir")
+    given = {f"VIGIE_{name.upper()}": str(getattr(settings, name)) for name in names}
+    command = [sys.executable, "-m", "service.cli", "serve", "--workers", str(workers)]
+    process = subprocess.Popen(command, env={**os.environ, **given})
+    _await(settings.port, workers)
+
+    def end() -> None:
+        process.terminate()
+        process.wait(timeout=60)
+
+    return end
+
+
+def _await(port: int, workers: int) -> None:
+    """Wait until every process answers."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        try:
+            counted = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        except httpx.TransportError:
+            counted = ""
+        if re.search(rf"^vigie_model_processes{{.*}} {workers}\.0$", counted, re.MULTILINE):
+            return
+        time.sleep(0.2)
+    raise RuntimeError("Le service n'a pas démarré.")
+
+
 def main() -> int:
     """Run it as a command; 1 if anything is wrong."""
     from service.access import COOKIE
     from service.database import open_database
     from service.settings import Settings
     from service.workplace.sessions import find_session, open_session
-    from tests.service.conftest import free_port, start
+    from tests.service.conftest import free_port
     from tests.service.workplace.conftest import add_person
     from tests.service.workplace.volume import fill_unread
 
@@ -252,6 +297,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=1, help="processus qui servent")
     parser.add_argument("--url", help="base de données vide ; par défaut un fichier SQLite")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -263,7 +309,7 @@ def main() -> int:
                 add_person(connection, f"lecteur{number}", ("analyst", "reviewer")[number % 2]) for number in range(given.people)
             ]
         settings = Settings(database_url=url, port=free_port(), scoring=False, spool_dir=Path(folder))
-        server, thread = start(settings)
+        stop = _serve(settings, given.workers)
         readers = []
         for number, person in enumerate(people):
             token = open_session(engine, person, HOUR).token
@@ -275,8 +321,7 @@ def main() -> int:
         wrong = check(engine, report, people)
         for reader in readers:
             reader.client.close()
-        server.should_exit = True
-        thread.join(timeout=30)
+        stop()
         engine.dispose()
     sys.stdout.write(report.summary() + "\n" + "".join(f"{one}\n" for one in wrong))
     return 1 if wrong else 0
