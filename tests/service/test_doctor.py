@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -15,9 +16,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner, Result
 
 from model.signing import new_key
 from model.store import current_name
+from service.cli import app
 from service.database import open_database
 from service.doctor.artefact import look_at_model
 from service.doctor.findings import Finding, gravest, well, wrong
@@ -26,7 +29,7 @@ from service.doctor.machine import look_at_documents, look_at_folders, look_at_m
 from service.doctor.naming import look_at_file, look_at_names
 from service.doctor.reach import answers, look_at_exposure, look_at_port
 from service.secret import new_secret
-from service.settings import SECRETS, Settings
+from service.settings import SECRETS, Settings, load_settings
 from service.workplace.people import create_user
 from tests.service.conftest import Server, free_port
 from tests.signed import renamed, rewritten
@@ -68,7 +71,7 @@ def test_a_mistyped_setting_is_told_with_the_nearest_one() -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "given", "state", "said"),
     [
-        (f"VIGIE_SECRET_KEY={SECRET.get_secret_value()}\n", 0o644, ["VIGIE_SECRET_KEY"], "erreur", "n'importe qui peut le lire"),
+        ("VIGIE_SECRET_KEY=SECRET\n", 0o644, ["VIGIE_SECRET_KEY"], "erreur", "n'importe qui peut le lire"),
         ("VIGIE_PORT=8001\n", 0o666, ["VIGIE_PORT"], "erreur", "N'importe qui peut écrire"),
         ("VIGIE_PROT=8001\n", 0o640, [], "erreur", "VIGIE_PORT"),
         ("VIGIE_PORT=8001\nVIGIE_HOST=::1\n", 0o640, ["VIGIE_HOST"], "attention", "VIGIE_PORT, que cette commande ne voit pas"),
@@ -77,7 +80,7 @@ def test_a_mistyped_setting_is_told_with_the_nearest_one() -> None:
 )
 def test_a_file_of_settings(content: str, mode: int, given: list[str], state: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "vigie.env"
-    path.write_text(content, encoding="utf-8")
+    path.write_text(content.replace("=SECRET", f"={SECRET.get_secret_value()}"), encoding="utf-8")
     path.chmod(mode)
     found = list(look_at_file(path, given))
     assert gravest(found) == state
@@ -265,26 +268,37 @@ def test_a_model_that_would_be_refused_says_why(artefacts: Path, tmp_path: Path)
 # The command
 
 
-def run(folder: Path, *words: str, user: str | None = None, **settings: object) -> subprocess.CompletedProcess[str]:
-    """`vigie doctor` in a folder, with these settings and no others of the environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
-    given = {name if name.isupper() else f"VIGIE_{name.upper()}": str(value) for name, value in settings.items()}
-    command = [sys.executable, "-m", "service.cli", "doctor", *words]
-    path = os.pathsep.join(filter(None, (given.pop("PYTHONPATH", ""), str(ROOT))))
-    environment = {**kept, **given, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, user=user)
+def invoked(*words: str, **settings: object) -> Result:
+    """`vigie doctor` in this process, with these settings and no others of the environment."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("VIGIE_")]:
+            patched.delenv(name)
+        for name, value in settings.items():
+            patched.setenv(f"VIGIE_{name.upper()}", str(value))
+        load_settings.cache_clear()
+        try:
+            return CliRunner().invoke(app, ["doctor", *words])
+        finally:
+            patched.undo()
+            load_settings.cache_clear()
+
+
+def found_by(done: Result) -> set[tuple[str, str]]:
+    """What was looked at, and how it is, as the command says it in JSON."""
+    return {(finding["check"], finding["state"]) for finding in json.loads(done.stdout)["findings"]}
 
 
 @pytest.fixture
-def installed(artefacts: Path, tmp_path: Path) -> dict[str, object]:
-    """The settings of an installation that is well: a database with an account, keys, a model."""
-    database = tmp_path / "var" / "vigie.db"
+def installed(tmp_path: Path) -> dict[str, object]:
+    """The settings of an installation that is well, but for its model: a database with an account, keys."""
+    database, folder = tmp_path / "var" / "vigie.db", tmp_path / "modeles"
     engine = open_database(f"sqlite:///{database}")
     create_user(engine, "chef", "Chef", "administrator", "une phrase que personne ne tape")
     engine.dispose()
     database.chmod(0o600)
+    folder.mkdir()
     return {
-        "model_dir": artefacts,
+        "model_dir": folder,
         "trusted_keys": os.environ["VIGIE_TRUSTED_KEYS"],
         "signing_key": os.environ["VIGIE_SIGNING_KEY"],
         "database_url": f"sqlite:///{database}",
@@ -304,56 +318,76 @@ def tree(folder: Path) -> dict[str, tuple[str, int, int]]:
     return found
 
 
-def test_an_installation_that_is_well_and_nothing_changes(installed: dict[str, object], tmp_path: Path) -> None:
+def test_an_installation_that_is_well_and_nothing_changes(installed: dict[str, object], artefacts: Path, tmp_path: Path) -> None:
     before = tree(tmp_path)
-    done = run(tmp_path, **installed)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 erreur" in done.stdout
+    done = invoked("--json", **{**installed, "model_dir": artefacts})
+    assert done.exit_code == 0, done.output
     assert tree(tmp_path) == before
-    as_json = json.loads(run(tmp_path, "--json", **installed).stdout)
-    assert as_json["state"] == "attention", "aucune sauvegarde n'a été faite"
-    assert {finding["check"] for finding in as_json["findings"]} >= {
+    told_as_json = json.loads(done.stdout)
+    assert told_as_json["state"] == "attention", "aucune sauvegarde n'a été faite"
+    assert told_as_json["counts"]["erreur"] == 0
+    assert sum(told_as_json["counts"].values()) == len(told_as_json["findings"])
+    assert {check for check, _ in found_by(done)} >= {
         "réglages : noms", "exposition", "clé de signature", "clés de confiance", "port", "mémoire", "dossier : base",
         "disque : imports et exports", "horloge", "fuseau", "base", "base : migrations", "comptes", "journal d'audit",
         "sauvegardes", "documents PDF", "modèle",
     }  # fmt: skip
-    assert sum(as_json["counts"].values()) == len(as_json["findings"])
 
 
-def test_what_is_broken_is_said_all_at_once_and_the_code_is_one(installed: dict[str, object], tmp_path: Path) -> None:
+def test_an_error_is_said_in_words_and_the_code_is_one(installed: dict[str, object], tmp_path: Path) -> None:
+    done = invoked("--backups", str(tmp_path), **installed, worker=2)
+    assert done.exit_code == 1
+    assert "erreur     réglages : noms : VIGIE_WORKER n'est pas un réglage" in done.stdout
+    assert "           → Le plus proche est VIGIE_WORKERS" in done.stdout
+    assert "erreur     modèle : Aucun modèle dans" in done.stdout
+    assert f"attention  sauvegardes : {tmp_path} ne contient aucune sauvegarde" in done.stdout
+    assert re.search(r"^\d+ ok, \d+ attention, 2 erreur$", done.stdout, re.MULTILINE)
+
+
+def test_a_folder_of_backups_is_looked_at_where_it_is_set(installed: dict[str, object], tmp_path: Path) -> None:
+    assert f"{tmp_path} ne contient aucune sauvegarde" in invoked(**installed, backup_dir=tmp_path).stdout
+
+
+def test_libraries_that_are_broken_are_told_with_the_rest(installed: dict[str, object], tmp_path: Path) -> None:
     broken = tmp_path / "casse"
     (broken / "tzdata").mkdir(parents=True)
     (broken / "tzdata" / "__init__.py").write_text("", encoding="utf-8")
     (broken / "typst.py").write_text("raise ImportError('libtypst.so: cannot open shared object file')\n", encoding="utf-8")
-    given = {**installed, "workers": 64, "worker": 2, "PYTHONPATH": str(broken), "PYTHONTZPATH": ""}
-    done = run(tmp_path, "--json", **given)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
+    given = {f"VIGIE_{name.upper()}": str(value) for name, value in installed.items()}
+    path = f"{broken}{os.pathsep}{ROOT}"
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", "doctor", "--json"],
+        cwd=tmp_path,
+        env={**kept, **given, "PYTHONPATH": path, "PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1, done.stderr
     found = {(finding["check"], finding["state"]) for finding in json.loads(done.stdout)["findings"]}
-    assert {("réglages : noms", "erreur"), ("fuseau", "attention"), ("documents PDF", "erreur"), ("modèle", "ok")} <= found
+    assert {("fuseau", "attention"), ("documents PDF", "erreur"), ("base", "ok"), ("modèle", "erreur")} <= found
     assert "libtypst.so" in done.stdout
-    assert "VIGIE_WORKERS" in done.stdout
 
 
-def test_a_value_that_is_refused_is_told_with_the_names(tmp_path: Path) -> None:
-    done = run(tmp_path, port="huit mille", prot=8000)
-    assert done.returncode == 1
+def test_a_value_that_is_refused_is_told_with_the_names() -> None:
+    done = invoked(port="huit mille", prot=8000)
+    assert done.exit_code == 1
     assert "VIGIE_PORT :" in done.stdout
     assert "VIGIE_PROT n'est pas un réglage" in done.stdout
-    assert "Traceback" not in done.stderr
+    assert isinstance(done.exception, SystemExit)
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_no_secret_is_shown(installed: dict[str, object], tmp_path: Path, form: tuple[str, ...]) -> None:
+def test_no_secret_is_shown(installed: dict[str, object], form: tuple[str, ...]) -> None:
     secrets = {name: new_secret() for name in SECRETS}
     url = f"postgresql://vigie:{secrets['secret_key']}x@127.0.0.1:{free_port()}/v?application_name={secrets['pseudonym_key']}x"
     private = Path(str(installed["signing_key"])).read_text(encoding="utf-8").splitlines()[1]
     for more in ({}, {"database_url": url}, {"database_url": url.replace("postgresql", "mysql")}, {"database_url": url[12:]}):
-        done = run(tmp_path, *form, **{**installed, **secrets, **more})
-        written = done.stdout + done.stderr
-        assert "Traceback" not in written
-        assert len(written) > 500
+        done = invoked(*form, **{**installed, **secrets, **more})
+        assert isinstance(done.exception, SystemExit)
+        assert len(done.output) > 500
         for hidden in (*secrets.values(), private):
-            assert hidden not in written
+            assert hidden not in done.output
 
 
 _LOOK = """
@@ -383,12 +417,9 @@ def test_a_database_in_use_is_read_beside_it(installed: dict[str, object], tmp_p
     with closing(sqlite3.connect(path, isolation_level=None)) as used:
         used.execute("PRAGMA journal_mode=WAL")
         used.execute("CREATE TABLE attente (x)")
-        before = tree(tmp_path)
-        done = run(tmp_path, "--json", **installed)
-        assert ("base", "ok") in {(one["check"], one["state"]) for one in json.loads(done.stdout)["findings"]}
-        assert {name: kept[0] for name, kept in tree(tmp_path).items() if not name.endswith("-shm")} == {
-            name: kept[0] for name, kept in before.items() if not name.endswith("-shm")
-        }
+        before = {name: kept[0] for name, kept in tree(tmp_path).items() if not name.endswith("-shm")}
+        assert ("base", "ok") in found_by(invoked("--json", **installed))
+        assert {name: kept[0] for name, kept in tree(tmp_path).items() if not name.endswith("-shm")} == before
 
 
 def test_the_gravest_state_is_that_of_the_whole() -> None:
