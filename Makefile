@@ -70,9 +70,10 @@ soak: install ## mesure mémoire et débit sur des centaines de milliers de text
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m tests.bench soak $(if $(SMALL),--small) $(ARGS)
 
-harness: .venv/installed-test ## vingt personnes lisent la file cinq minutes à la fois (ARGS : --seconds, --people, --url)
+# ARGS=--help dit tout ; ARGS=pannes ou ARGS=relecteurs : une seule épreuve ; ARGS="pannes --only muets" : une seule panne.
+harness: .venv/installed-test postgres ## vingt personnes lisent cinq minutes à la fois, puis toutes les pannes, une demi-heure (ARGS : --small, --only, --seconds…)
 	$(BIN)/vigie train --if-needed
-	$(BIN)/python -m tests.harness.reviewers $(ARGS)
+	$(BIN)/python -m tests.harness $(ARGS)
 
 hostile: .venv/installed-test ## vingt mille appels faits pour casser l'API (ARGS : --calls, --seconds, --url)
 	$(BIN)/vigie train --if-needed

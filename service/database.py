@@ -33,6 +33,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from model.errors import VigieError
+from service.followed_file import FollowedFile
 from service.outages import READ_ONLY, outage_of
 from service.postgresql import check_server, pool_of, unhurried
 from service.settings import Settings, load_settings
@@ -118,11 +119,14 @@ def connect_database(url: str, serving: Settings | None = None) -> Engine:
 
 
 def _connect_sqlite(url: URL) -> Engine:
-    pool = {}
+    pool, file = {}, None
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
         pool = {"pool_size": _POOL, "max_overflow": _POOL}
     made = create_engine(url, connect_args={"timeout": _WAIT_SECONDS}, hide_parameters=True, **pool)
+    if file is not None and not url.query:
+        FollowedFile(file).follow(made)
     event.listen(made, "connect", _prepare_sqlite)
     engine = _OneWriter(made.pool, made.dialect, made.url)
     event.listen(engine, "begin", _begin_sqlite)

@@ -72,6 +72,7 @@ HOMES = {
         "service.doctor",
         "service.drift",
         "service.drift_commands",
+        "service.followed_file",
         "service.gauges",
         "service.label_studio",
         "service.loop_commands",

@@ -1,7 +1,6 @@
-"""Faults, one scenario each, with a verdict: `python -m tests.harness.faults` (`make faults`); 1 if any is not held.
+"""Faults, one scenario each, with a verdict: `python -m tests.harness.faults`, the second part of `make harness`.
 
-Each says in one line what was done to the service and what was found. Bounded in time; `--only` chooses, `--small` is the form of
-the tests, `--list` names them. PostgreSQL is a server of its own in a temporary folder.
+PostgreSQL is a server of its own in a temporary folder; nothing of what runs on the machine is touched.
 """
 
 import argparse
@@ -10,64 +9,91 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from tests.harness.faults_field import KINDS, Field, Outcome
+from tests.harness.faults_field import KINDS, Field, Outcome, in_french
 
 #: Seconds that a scenario may take.
-LONGEST = 600
-#: By name: what is done, in French, and `module:function`, called with a field and, for those of `EACH`, a kind of database.
-SCENARIOS: dict[str, tuple[str, str]] = {
-    "serveur": ("serveur tué pendant que l'on décide", "faults_kills:server"),
-    "analyse": ("serveur tué pendant l'analyse en tâche de fond", "faults_kills:scoring"),
-    "import": ("serveur tué pendant des imports", "faults_kills:importing"),
-    "lots": ("analyse d'un fichier tuée puis reprise", "faults_workers:batch"),
-    "processus": ("processus d'une analyse tués", "faults_workers:pool"),
-    "apprentissage": ("apprentissage tué, même nom et autre nom", "faults_workers:trainer"),
-    "challenger": ("entraînement demandé au poste tué", "faults_workers:challenge"),
-    "sauvegarde": ("sauvegarde et restauration tuées", "faults_backup:killed"),
-    "sous-charge": ("sauvegarde pendant que l'on décide, restaurée", "faults_backup:under_load"),
-    "absente": ("PostgreSQL arrêté puis relancé sous charge", "faults_database:away"),
-    "migration": ("migration tuée à chaque instruction", "faults_database:interrupted"),
-    "migrations": ("plusieurs migrations à la fois, une tuée", "faults_database:at_once"),
-    "plein": ("disque plein", "faults_disk:full"),
-    "lecture-seule": ("base en lecture seule", "faults_disk:read_only"),
-    "pages": ("pages de la base abîmées", "faults_pages:damaged"),
-    "lents": ("clients lents et sourds", "faults_clients:slow"),
-    "muets": ("dix mille connexions muettes", "faults_clients:idle"),
-    "horloge": ("horloge avancée et reculée", "faults_clock:jumps"),
-    "export": ("serveur tué pendant des exports", "faults_kills:exporting"),
+LONGEST = 900
+#: Times that a server, a process of an analysis or a training is killed in the whole long form, at least.
+LEAST_KILLS = 200
+#: What is killed, as it is called in the last line; the first three are those of `LEAST_KILLS`.
+SERVER, WORKER, TRAINER, BACKUP, DATABASE = "serveur", "analyse", "apprentissage", "sauvegarde", "base"
+DESCRIPTION = "Les pannes, une à une : ce qui est fait au service, et si rien de confirmé n'est perdu, ni montré à moitié écrit."
+EPILOGUE = f"""\
+Une ligne par panne : le verdict, les arrêts brutaux (kill -9), ce qui avait été confirmé, ce qui en est perdu, ce qui est
+à moitié écrit, et le temps au bout duquel tout reprend ; puis, sous un ÉCHEC, ce qui n'a pas été tenu. La forme longue tue au
+moins {LEAST_KILLS} fois un serveur, un processus d'analyse ou un apprentissage (une demi-heure environ).
+Le disque plein veut le droit de monter un petit disque en mémoire (root) ; sans lui, c'est la taille des fichiers qui est bornée.
+Code de sortie : 0 si tout est tenu, 1 si une panne ne l'est pas, 2 si la commande est mal écrite."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is done, in French; where it is written, `module:function`; what it kills; whether on each kind of database."""
+
+    title: str
+    place: str
+    killed: str = ""
+    each: bool = False
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "serveur": Scenario("serveur tué pendant que l'on décide", "faults_kills:server", SERVER, True),
+    "analyse": Scenario("serveur tué pendant l'analyse en tâche de fond", "faults_kills:scoring", SERVER, True),
+    "import": Scenario("serveur tué pendant des imports", "faults_kills:importing", SERVER, True),
+    "export": Scenario("serveur tué pendant des exports", "faults_kills:exporting", SERVER, True),
+    "lots": Scenario("analyse d'un fichier tuée puis reprise", "faults_workers:batch", WORKER),
+    "processus": Scenario("processus d'une analyse tués", "faults_workers:pool", WORKER),
+    "apprentissage": Scenario("apprentissage tué, même nom et autre nom", "faults_workers:trainer", TRAINER),
+    "challenger": Scenario("entraînement demandé au poste tué", "faults_workers:challenge", TRAINER),
+    "sauvegarde": Scenario("sauvegarde et restauration tuées", "faults_backup:killed", BACKUP, True),
+    "sous-charge": Scenario("sauvegarde pendant que l'on décide, restaurée", "faults_backup:under_load", each=True),
+    "absente": Scenario("base partie puis revenue pendant que l'on décide", "faults_away:away", DATABASE, True),
+    "migration": Scenario("migration tuée d'instruction en instruction", "faults_database:interrupted", DATABASE, True),
+    "migrations": Scenario("plusieurs migrations à la fois, une tuée", "faults_database:at_once", DATABASE, True),
+    "plein": Scenario("disque plein", "faults_disk:full"),
+    "lecture-seule": Scenario("base en lecture seule", "faults_disk:read_only"),
+    "pages": Scenario("pages d'un fichier SQLite abîmées", "faults_pages:damaged"),
+    "lents": Scenario("clients lents et sourds", "faults_clients:slow"),
+    "muets": Scenario("dix mille connexions muettes", "faults_clients:idle"),
+    "horloge": Scenario("horloge avancée et reculée", "faults_clock:jumps"),
 }
-#: Those that are done on each kind of database.
-EACH = ("serveur", "analyse", "import", "export", "migration", "migrations", "sauvegarde", "sous-charge")
 
 
-def runs() -> dict[str, tuple[str, Callable[[Field], Outcome]]]:
-    """Every run by name: what is done, and the function."""
-    found: dict[str, tuple[str, Callable[[Field], Outcome]]] = {}
-    for name, (title, place) in SCENARIOS.items():
-        module, _, function = place.partition(":")
+@dataclass(frozen=True)
+class Run:
+    """A scenario, on one kind of database where it is done on each."""
 
-        def call(field: Field, *given: str, module: str = module, function: str = function) -> Outcome:
-            outcome: Outcome = getattr(import_module(f"tests.harness.{module}"), function)(field, *given)
-            return outcome
+    scenario: Scenario
+    kind: str | None = None
 
-        if name in EACH:
-            found |= {f"{name}-{kind}": (f"{title}, {kind}", partial(_with, call, kind)) for kind in KINDS}
-        else:
-            found[name] = (title, call)
+    @property
+    def title(self) -> str:
+        """What is done, in French."""
+        return f"{self.scenario.title}, {self.kind}" if self.kind else self.scenario.title
+
+    def __call__(self, field: Field) -> Outcome:
+        """Do it."""
+        module, _, name = self.scenario.place.partition(":")
+        function: Callable[..., Outcome] = getattr(import_module(f"tests.harness.{module}"), name)
+        return function(field, self.kind) if self.kind else function(field)
+
+
+def runs() -> dict[str, Run]:
+    """Every run by name."""
+    found: dict[str, Run] = {}
+    for name, scenario in SCENARIOS.items():
+        found |= {f"{name}-{kind}": Run(scenario, kind) for kind in KINDS} if scenario.each else {name: Run(scenario)}
     return found
 
 
-def _with(call: Callable[..., Outcome], kind: str, field: Field) -> Outcome:
-    return call(field, kind)
-
-
-def judge(name: str, title: str, run: Callable[[Field], Outcome], field: Field) -> tuple[bool, int]:
-    """Run one, and say the verdict; whether it held, and how many times something was killed."""
+def judge(name: str, title: str, run: Callable[[Field], Outcome], field: Field) -> Outcome:
+    """Run one, and say the verdict; what it found, in which a scenario that breaks down is a fault like another."""
     started = time.monotonic()
     faulthandler.dump_traceback_later(LONGEST, exit=True)
     try:
@@ -76,41 +102,65 @@ def judge(name: str, title: str, run: Callable[[Field], Outcome], field: Field) 
         outcome = Outcome(wrong=[f"le scénario lui-même a échoué : {traceback.format_exc()}"])
     finally:
         faulthandler.cancel_dump_traceback_later()
-    verdict = "tenu " if not outcome.wrong else "ÉCHEC"
-    kills = f" ; {outcome.kills} arrêts brutaux" if outcome.kills else ""
-    said = f" ; {outcome.said()}" if outcome.counted else ""
-    sys.stdout.write(f"{verdict} {name} : {title}{kills}{said} ({time.monotonic() - started:.0f} s)\n")
+    verdict = "ÉCHEC" if outcome.wrong else "tenu "
+    sys.stdout.write(f"{verdict} {name} : {title} ; {outcome.said()} ({in_french(time.monotonic() - started)} s)\n")
     sys.stdout.writelines(f"      - {one}\n" for one in outcome.wrong[:20])
     sys.stdout.flush()
-    return not outcome.wrong, outcome.kills
+    return outcome
 
 
-def main() -> int:
-    """Run them as a command."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the faults."""
+    group = parser.add_argument_group("pannes")
+    group.add_argument("--only", default="", metavar="NOMS", help="noms, ou débuts de noms, séparés par des virgules")
+    group.add_argument("--seed", type=int, default=7, metavar="N", help="tirages des moments où l'on tue (7)")
+    group.add_argument("--list", action="store_true", dest="only_list", help="nommer les pannes, et s'arrêter là")
+
+
+def carry_out(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Do what the options say; 1 if anything is not held."""
     known = runs()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="noms, ou débuts de noms, séparés par des virgules")
-    parser.add_argument("--small", action="store_true", help="forme courte")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--list", action="store_true", dest="only_list", help="nommer les scénarios")
-    given = parser.parse_args()
-    wanted = [name for name in known if not given.only or name.startswith(tuple(given.only.split(",")))]
     if given.only_list:
-        sys.stdout.writelines(f"{name} : {known[name][0]}\n" for name in known)
+        sys.stdout.writelines(f"{name} : {run.title}\n" for name, run in known.items())
         return 0
+    wanted = [name for name in known if not given.only or name.startswith(tuple(filter(None, given.only.split(","))))]
     if not wanted:
-        parser.error(f"« {given.only} » : aucun scénario ; --list les nomme")
-    held = kills = 0
+        parser.error(f"--only {given.only} : aucune panne de ce nom ; --list les nomme")
+    held, kills, total = 0, Counter[str](), Outcome()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         field = Field(Path(folder), Path("artefacts").resolve(), given.small, given.seed)
         try:
             for name in wanted:
-                good, killed = judge(name, *known[name], field)
-                held, kills = held + good, kills + killed
+                outcome = judge(name, known[name].title, known[name], field)
+                held += not outcome.wrong
+                kills[known[name].scenario.killed] += outcome.kills
+                total.acknowledged += outcome.acknowledged
+                total.lost, total.half = total.lost + outcome.lost, total.half + outcome.half
         finally:
             field.close()
-    sys.stdout.write(f"{held} scénarios tenus sur {len(wanted)} ; {kills} arrêts brutaux\n")
+    said = ", ".join(f"{what} {count}" for what, count in kills.items() if count)
+    counts = f"confirmés {total.acknowledged}, perdus {total.lost}, à moitié écrits {total.half}"
+    sys.stdout.write(f"{held} pannes tenues sur {len(wanted)} en {(time.monotonic() - started) / 60:.0f} min ; {counts} ; ")
+    sys.stdout.write(f"{kills.total()} arrêts brutaux ({said or 'aucun'})\n")
+    enough = kills[SERVER] + kills[WORKER] + kills[TRAINER] >= LEAST_KILLS
+    if not enough and not given.small and not given.only:
+        sys.stdout.write(f"ÉCHEC : la forme longue tue serveur, analyse et apprentissage au moins {LEAST_KILLS} fois\n")
+        return 1
     return 0 if held == len(wanted) else 1
+
+
+def main() -> int:
+    """Run them as a command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.harness.faults",
+        description=DESCRIPTION,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--small", action="store_true", help="forme courte : quelques arrêts par panne, comme dans les tests")
+    add_options(parser)
+    return carry_out(parser.parse_args(), parser)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from service.database import connect_database, open_database
 from service.settings import Settings
 from service.workplace.people import Person
 from tests.harness.faults_zygote import Zygote
+from tests.harness.killed import Found, Report
 from tests.service.conftest import free_port
 
 KINDS = ("sqlite", "postgresql")
@@ -26,9 +27,18 @@ _GIVEN = (
 
 @dataclass
 class Outcome:
-    """What a scenario found: times something was killed, what was counted, and what is wrong, in French."""
+    """What a scenario found.
+
+    `kills`: times something was killed. `acknowledged`: things told to be kept or done, of which `lost` are not there
+    afterwards, and `half` are there, or shown, half-made. `recovery`: the longest that it took, in seconds, until all went on
+    once the fault was over; None where nothing stopped. `counted`: what else was counted. `wrong`: what is wrong, in French.
+    """
 
     kills: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    half: int = 0
+    recovery: float | None = None
     counted: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -37,9 +47,38 @@ class Outcome:
         if not held:
             self.wrong.append(otherwise)
 
+    def expect_none_lost(self, count: int, otherwise: str) -> None:
+        """Note so many things that were acknowledged and are not there."""
+        self.lost += count
+        self.expect(not count, otherwise)
+
+    def expect_none_half(self, count: int, otherwise: str) -> None:
+        """Note so many things that are there, or shown, half-made."""
+        self.half += count
+        self.expect(not count, otherwise)
+
+    def take(self, report: Report, found: Found) -> None:
+        """Add what people who decide were told, and what the database holds of it."""
+        self.acknowledged += len(report.kept)
+        self.lost, self.half = self.lost + found.lost, self.half + found.half
+        self.wrong += found.wrong
+
+    def recovered(self, since: float) -> None:
+        """Note that all goes on now, what stopped it having ended at an instant of the monotonic clock."""
+        self.recovery = max(self.recovery or 0.0, time.monotonic() - since)
+
     def said(self) -> str:
-        """Counts in one line."""
-        return ", ".join(f"{name} {value:g}" for name, value in self.counted.items())
+        """Counts in one line, in French."""
+        parts = [f"{self.kills} arrêts brutaux"] if self.kills else []
+        parts.append(f"confirmés {self.acknowledged}, perdus {self.lost}, à moitié écrits {self.half}")
+        if self.recovery is not None:
+            parts.append(f"reprise en {in_french(self.recovery)} s au plus")
+        return " ; ".join([*parts, *(f"{name} {value:g}".replace(".", ",") for name, value in self.counted.items())])
+
+
+def in_french(seconds: float) -> str:
+    """A number with a comma, to a tenth."""
+    return f"{seconds:.1f}".replace(".", ",")
 
 
 @dataclass
@@ -112,6 +151,20 @@ class Field:
 def environment(settings: Settings) -> dict[str, str]:
     """Settings as a process is given them."""
     return {f"VIGIE_{name.upper()}": str(getattr(settings, name)) for name in _GIVEN}
+
+
+def pick_up(outcome: Outcome, since: float, condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Wait until all goes on again, and note how long that took since an instant of the monotonic clock."""
+    if until(condition, seconds):
+        outcome.recovered(since)
+    else:
+        outcome.wrong.append(otherwise)
+
+
+def more(report: Report) -> Callable[[], bool]:
+    """Whether three more decisions were acknowledged since now."""
+    enough = len(report.kept) + 3
+    return lambda: len(report.kept) >= enough
 
 
 def add_people(engine: Engine, count: int) -> list[Person]:

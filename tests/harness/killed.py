@@ -31,23 +31,43 @@ from tests.harness.reviewers import _HIDDEN, _QUEUE, HOUR
 from tests.service.conftest import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
+#: Seconds that a start may take, on a machine that does much else.
+_START_SECONDS = 600
 #: How often it is killed again while it starts.
 _AGAIN = 0.2
 
 
 @dataclass
 class Report:
-    """Forms told to be kept, by token; those sent whose answer never came; times the server was killed; what is wrong."""
+    """Forms told to be kept, by token; those sent whose answer never came; times the server was killed; the longest that
+    nobody could decide after that, in seconds; what is wrong.
+    """
 
     kept: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     kills: int = 0
+    recovery: float = 0.0
     faults: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
         """One line."""
         said = f"{self.kills} arrêts brutaux, {len(self.kept)} décisions confirmées, {len(self.unanswered)} sans réponse"
         return f"{said}, {len(self.faults)} fautes"
+
+
+@dataclass
+class Found:
+    """What a database holds after a run: forms told to be kept that are not there, what is half-made, what is wrong in French."""
+
+    lost: int = 0
+    half: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def half_made(self, count: int, said: str) -> None:
+        """So many things that are half-made."""
+        if count:
+            self.half += count
+            self.wrong.append(said)
 
 
 @dataclass
@@ -71,7 +91,7 @@ class Served:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self.launch()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/health/live", timeout=2).status_code == 200:
@@ -140,10 +160,13 @@ def _open(client: httpx.Client, csrf: str, chance: random.Random) -> tuple[str, 
     return f"{opened.split('?')[0]}/decision", {**dict(_HIDDEN.findall(form)), "csrf": csrf, **said, "file": ""}
 
 
-def _wait(condition: Callable[[], bool], seconds: float) -> None:
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
+    return True
 
 
 def deciding(url: str, engine: Engine, people: Sequence[Person], over: threading.Event, report: Report) -> list[threading.Thread]:
@@ -166,20 +189,21 @@ def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, le
     over = threading.Event()
     served.start()
     threads = deciding(f"http://127.0.0.1:{served.port}", engine, people, over, report)
+    _decided(report, None)
     while report.kills < kills:
-        before = len(report.kept)
-        # On a busy machine people need time to find back: without a decision there is nothing to lose.
-        _wait(lambda kept=before: len(report.kept) > kept, 20)  # type: ignore[misc]
         time.sleep(chance.uniform(least, most))
         served.kill()
         report.kills += 1
         if chance.random() < _AGAIN and report.kills < kills:
             # While it starts: a database being opened, a port being taken.
             served.launch()
-            time.sleep(chance.uniform(0, 1))
+            time.sleep(chance.uniform(0, most))
             served.kill()
             report.kills += 1
+        since = time.monotonic()
         served.start()
+        # Without a decision after each start there is nothing to lose at the next.
+        _decided(report, since)
     over.set()
     for thread in threads:
         thread.join(90)
@@ -189,27 +213,35 @@ def run(served: Served, engine: Engine, people: Sequence[Person], kills: int, le
     return report
 
 
-def check(engine: Engine, report: Report) -> list[str]:
-    """What is wrong with what the database holds after a run, in French; empty where nothing is."""
-    wrong = list(report.faults)
+def _decided(report: Report, since: float | None) -> None:
+    """Wait until somebody has decided; note how long nobody could, if the server was started again at an instant `since`."""
+    before = len(report.kept)
+    if not _wait(lambda: len(report.kept) > before, 120):
+        report.faults.append("personne ne décide, deux minutes après un départ")
+    elif since is not None:
+        report.recovery = max(report.recovery, time.monotonic() - since)
+
+
+def check(engine: Engine, report: Report) -> Found:
+    """What the database holds after a run, against what people were told."""
+    found = Found(wrong=list(report.faults))
     with engine.connect() as connection:
         tokens = list(connection.scalars(select(DECISIONS.c.request)))
         decided = set(connection.scalars(select(DECISIONS.c.item_id).where(VALID)))
         left = set(connection.scalars(select(ITEMS.c.id).where(ITEMS.c.state != "new")))
         twice = select(DECISIONS.c.item_id).where(VALID).group_by(DECISIONS.c.item_id).having(func.count() > 1)
-        wrong += [f"{id} : décidé deux fois" for id in connection.scalars(twice)]
+        for id in connection.scalars(twice):
+            found.half_made(1, f"{id} : décidé deux fois")
         held = set(connection.scalars(select(CLAIMS.c.item_id)))
-    if len(tokens) != len(set(tokens)):
-        wrong.append("un formulaire gardé deux fois")
+    found.half_made(len(tokens) - len(set(tokens)), "un formulaire gardé deux fois")
     if lost := report.kept - set(tokens):
-        wrong.append(f"{len(lost)} décisions confirmées puis perdues")
-    if more := set(tokens) - report.kept - report.unanswered:
-        wrong.append(f"{len(more)} décisions que personne n'a envoyées")
-    if decided != left:
-        wrong.append(f"{len(decided ^ left)} textes dont l'état ne suit pas les décisions")
-    if decided & held:
-        wrong.append(f"{len(decided & held)} textes décidés et encore tenus")
-    return wrong
+        found.lost = len(lost)
+        found.wrong.append(f"{len(lost)} décisions confirmées puis perdues")
+    more = set(tokens) - report.kept - report.unanswered
+    found.half_made(len(more), f"{len(more)} décisions que personne n'a envoyées")
+    found.half_made(len(decided ^ left), f"{len(decided ^ left)} textes dont l'état ne suit pas les décisions")
+    found.half_made(len(decided & held), f"{len(decided & held)} textes décidés et encore tenus")
+    return found
 
 
 def settings_of(url: str, port: int, folder: Path, models: Path | None = None) -> dict[str, str]:
@@ -242,7 +274,7 @@ def main() -> int:
         served = Served(settings_of(url, port, Path(folder)), port, zygote)
         report = run(served, engine, people, given.kills, 0.3, 2.0)
         zygote.stop()
-        wrong = check(engine, report)
+        wrong = check(engine, report).wrong
         engine.dispose()
     sys.stdout.write(report.summary() + "\n" + "".join(f"{one}\n" for one in wrong))
     return 1 if wrong else 0

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
 from model.errors import VigieError
-from service.database import check_writable, connect_database, open_checked
+from service.database import add_feedback, all_feedback, check_writable, connect_database, open_checked, open_database
 from service.leftovers import half_written, sweep
 from service.outages import AWAY, BUSY, CLOSED, DAMAGED, FULL, READ_ONLY, Outage, outage_of
 from service.settings import Settings
@@ -162,6 +162,37 @@ def test_what_a_clock_that_was_ahead_holds_is_settled(
     assert find_session(engine, later_open.token, hour) is not None
     monkeypatch.setattr("service.workplace.clock.now", lambda: now() - year)
     assert settle(engine, config) == 4, "une horloge qui recule d'un an ne laisse rien tenu"
+
+
+@pytest.mark.parametrize("what", ["vigie.db", "."])
+def test_a_file_taken_away_is_told_and_taken_up_again(tmp_path: Path, what: str) -> None:
+    """SQLite would write to the file without a name, and make an empty one whose journal spoils the first one put back."""
+    folder = tmp_path / "base"
+    folder.mkdir()
+    engine = open_database(f"sqlite:///{folder / 'vigie.db'}")
+    kept = [add_feedback(engine, {"sha256": "0" * 64, "model_version": "m"})]
+    taken = (folder / what).resolve()
+    taken.rename(tmp_path / "ailleurs")
+    for _ in range(2):
+        assert raised(engine, "delete from feedback") is CLOSED
+    (tmp_path / "ailleurs").rename(taken)
+    kept.append(add_feedback(engine, {"sha256": "0" * 64, "model_version": "m"}))
+    engine.dispose()
+    again = connect_database(f"sqlite:///{folder / 'vigie.db'}")
+    assert [row["id"] for row in all_feedback(again)] == kept
+    again.dispose()
+
+
+def test_a_file_put_in_the_place_of_another_is_the_one_that_is_read(tmp_path: Path) -> None:
+    one, other = (open_database(f"sqlite:///{tmp_path / name}") for name in ("vigie.db", "autre.db"))
+    add_feedback(one, {"sha256": "0" * 64, "model_version": "m"})
+    there = add_feedback(other, {"sha256": "1" * 64, "model_version": "m"})
+    other.dispose()
+    for side in ("", "-wal", "-shm"):
+        (tmp_path / f"vigie.db{side}").rename(tmp_path / f"avant.db{side}")
+    (tmp_path / "autre.db").rename(tmp_path / "vigie.db")
+    assert [row["id"] for row in all_feedback(one)] == [there]
+    one.dispose()
 
 
 def test_a_database_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
