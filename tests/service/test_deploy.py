@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import httpx
 import pytest
-import typer
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
 from service.cli import app
 from service.settings import SECRETS, Settings
@@ -109,25 +108,17 @@ def test_the_service_is_given_the_time_to_stop() -> None:
     assert given > defaults.shutdown_seconds + defaults.timeout
 
 
-def _parsed(words: list[str]) -> None:
-    """Read the words after `vigie` as the command itself would, without running it; an error of usage is an exception."""
-    command: click.Command = typer.main.get_command(app)
-    context = click.Context(command, info_name="vigie")
-    while isinstance(command, click.Group):
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command = found
-        context = command.make_context(name, list(words), parent=context, resilient_parsing=False)
-        words = [*context.protected_args, *context.args] if isinstance(command, click.Group) else []
+def known(words: list[str]) -> bool:
+    """Whether the words after `vigie` are verbs and options that exist; nothing is run."""
+    return CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
 
 
 @pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
 def test_units_run_commands_that_exist(path: Path) -> None:
     command, *words = shlex.split(_directives(path)["ExecStart"][0])
     assert command == "/opt/vigie/.venv/bin/vigie"
-    _parsed(words)
-    with pytest.raises(click.UsageError):
-        _parsed([*words, "--qui-n-existe-pas"])
+    assert known(words)
+    assert not known([*words, "--qui-n-existe-pas"])
 
 
 def test_every_task_has_its_timer_and_every_timer_its_task() -> None:
@@ -258,7 +249,7 @@ def test_the_container_is_pinned_and_not_root() -> None:
             *sources, _ = step.split()[1:]
             assert all((ROOT / source).exists() for source in sources), step
     entry = json.loads(next(step for step in final if step.startswith("ENTRYPOINT ")).removeprefix("ENTRYPOINT "))
-    _parsed([*entry[1:], *json.loads(next(step for step in final if step.startswith("CMD ")).removeprefix("CMD "))])
+    assert known([*entry[1:], *json.loads(next(step for step in final if step.startswith("CMD ")).removeprefix("CMD "))])
     assert "VIGIE_SECRET_KEY=" not in "".join(steps)
 
 
@@ -277,7 +268,7 @@ def test_the_proxy_agrees_with_the_service() -> None:
 
 @pytest.mark.parametrize("line", sorted(set(re.findall(r"^[#$] vigie(?:-admin)? (.+?)(?:\s+#.*)?$", GUIDE, re.MULTILINE))))
 def test_commands_of_the_guide_exist(line: str) -> None:
-    _parsed(shlex.split(line.partition(" | ")[0].partition(" > ")[0]))
+    assert known(shlex.split(line.partition(" | ")[0].partition(" > ")[0]))
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", GUIDE))))
