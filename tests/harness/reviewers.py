@@ -271,7 +271,7 @@ def _serve(settings: "Settings", workers: int) -> Callable[[], object]:
 
 def _await(port: int, workers: int) -> None:
     """Wait until every process answers."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         try:
             counted = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text

@@ -156,18 +156,20 @@ def fill(connection: Connection) -> None:
 
 
 def _row(connection: Connection, table: Table, number: int, made: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    row = {
-        column.name: _value(table, column, number, made)
-        for column in table.columns
-        if column.computed is None
-        and not (column.primary_key and isinstance(column.type, Integer) and len(table.primary_key) == 1)
-    }
+    columns = [column for column in table.columns if column.computed is None and not _numbered(connection, table, column)]
+    row = {column.name: _value(table, column, number, made) for column in columns}
     if table.name == "signatures":
         item = made["items"][number]
         row |= {"item_id": item["id"], "minhash": signatures_of({"": item["text"]})[""].values.tobytes()}
     if table.name == "item_links":
         row["item_id"], row["other_id"] = sorted((made["items"][number]["id"], made["items"][(number + 1) % ROWS]["id"]))
     return row
+
+
+def _numbered(connection: Connection, table: Table, column: "Column[Any]") -> bool:
+    """Whether the database gives a number of its own."""
+    alone = column.primary_key and isinstance(column.type, Integer) and len(table.primary_key) == 1
+    return alone and (column.server_default is not None or connection.dialect.name == "sqlite")
 
 
 def _value(table: Table, column: Column[Any], number: int, made: Mapping[str, list[dict[str, Any]]]) -> Any:
