@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import Any, Final
 
 import pytest
 import typer
+import uvicorn
 from PIL import Image
-from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from model.signing import new_key
@@ -31,7 +32,6 @@ from tests.service.conftest import free_port, start
 from tests.signed import renamed
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-KEYS: Final = ROOT / "var" / "keys"
 #: How a command begins that is not run here, and why; a test that runs it is named by its file.
 ELSEWHERE: Final = {
     "make": "un verbe du Makefile : qu'il existe est vérifié ci-dessous",
@@ -74,13 +74,27 @@ _BIN: Final = Path(sys.executable).parent
 
 @dataclass
 class Scene:
-    """A folder to run commands in, with a database, models, keys, and a service on them."""
+    """A folder to run commands in, with a database, models and keys; a service is started for the first command that calls it."""
 
     folder: Path
     environment: dict[str, str]
-    url: str
-    engine: Engine
+    settings: Settings
     imported: str = ""
+    running: tuple[uvicorn.Server, threading.Thread] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the service answers, started if it was not."""
+        if self.running is None:
+            self.running = start(self.settings)
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def stop(self) -> None:
+        """Stop the service, if it was started."""
+        if self.running is not None:
+            server, thread = self.running
+            server.should_exit = True
+            thread.join(timeout=15)
 
     def value(self, name: str) -> str:
         """What is put in the place of something that a document names."""
@@ -91,8 +105,9 @@ class Scene:
             return old.stem.rpartition("-")[2]
         if name == "backup":
             return max((self.folder / "sauvegardes").iterdir()).name
-        here = {"url": self.url, "import": f"/v1/import/{self.imported}", "backups": "sauvegardes", "command": "vigie "}
-        return here[name]
+        if name == "url":
+            return self.url
+        return {"import": f"/v1/import/{self.imported}", "backups": "sauvegardes", "command": "vigie "}[name]
 
     def filled(self, shown: str) -> str:
         """A command with what is here in the place of what a document names."""
@@ -107,7 +122,7 @@ def scene(artefacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("documents")
     database = f"sqlite:///{folder / 'var' / 'vigie.db'}"
     (folder / "var" / "keys").mkdir(parents=True)
-    shutil.copy(KEYS / "trusted.txt", folder / "var" / "keys")
+    shutil.copy(Settings().trusted_keys, folder / "var" / "keys" / "trusted.txt")
     models = folder / "artefacts"
     current = current_name(artefacts)
     shutil.copytree(artefacts / current, models / current, copy_function=os.link)
@@ -125,11 +140,10 @@ def scene(artefacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
     environment |= {"CLE": key, "CURL_HOME": str(folder), "PATH": f"{_BIN}{os.pathsep}{environment['PATH']}"}
     settings = Settings(model_dir=artefacts, database_url=database, port=free_port(), scoring=False, spool_dir=folder / "attente")
-    server, thread = start(settings)
-    yield Scene(folder, environment, f"http://127.0.0.1:{settings.port}", engine)
-    server.should_exit = True
-    thread.join(timeout=15)
     engine.dispose()
+    made = Scene(folder, environment, settings)
+    yield made
+    made.stop()
 
 
 def reason(part: list[str]) -> str | None:
