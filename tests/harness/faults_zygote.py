@@ -99,7 +99,11 @@ class Zygote:
         """End it; what it forked goes on."""
         if self.process.stdin:
             self.process.stdin.close()
-        self.process.wait(30)
+        try:
+            self.process.wait(120)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         if self.process.stdout:
             self.process.stdout.close()
 
