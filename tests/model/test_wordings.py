@@ -113,6 +113,7 @@ def every_hit(finder: WordingFinder, text: str) -> list[tuple[str, int, int]]:
         (row.id, *match.span())
         for number, row in enumerate(finder.wordings)
         if any(anchor in text for anchor in row.anchors)
+        if not any(regex.search(pattern, text) for pattern in row.absent)
         for match in finder._pattern(number).finditer(text)
         if match.end() > match.start()
     ]

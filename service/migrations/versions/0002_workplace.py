@@ -1,7 +1,4 @@
-"""The workplace: accounts, texts to examine, decisions, models.
-
-The way down loses all of them; texts kept by the API and corrections stay.
-"""
+"""The workplace: accounts, texts to examine, decisions, models; the way down loses all, not texts and corrections of the API."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,24 +9,17 @@ branch_labels = None
 depends_on = None
 #: What the way down loses: a table, or a column of it, and what is counted there.
 loses = {
-    "users": "comptes, avec leurs sessions et leurs clés d'accès",
-    "imports": "imports",
-    "items": "textes à examiner, avec ce que le modèle en dit",
-    "decisions": "décisions",
-    "readings": "lectures demandées ou faites",
-    "comments": "commentaires",
-    "views": "vues enregistrées",
-    "choices": "choix d'administration",
-    "trainings": "apprentissages demandés",
-    "promotions": "mises en service de modèles",
-}
+    "users": "comptes, avec leurs sessions et leurs clés d'accès", "imports": "imports",
+    "items": "textes à examiner, avec ce que le modèle en dit", "decisions": "décisions",
+    "readings": "lectures demandées ou faites", "comments": "commentaires", "views": "vues enregistrées",
+    "choices": "choix d'administration", "trainings": "apprentissages demandés", "promotions": "mises en service de modèles",
+}  # fmt: skip
 
-_TABLES = (
-    *("promotions", "training_decisions", "trainings", "choices", "views", "comments"),
-    *("golden", "readings", "decisions", "claims"),
-    *("bands", "signatures", "item_practices", "item_signs", "predictions", "items", "import_errors", "imports"),
-    *("api_keys", "sessions", "users"),
-)
+_TABLES = [
+    "promotions", "training_decisions", "trainings", "choices", "views", "comments", "golden", "readings", "decisions", "claims",
+    "bands", "signatures", "item_practices", "item_signs", "predictions", "items", "import_errors", "imports", "api_keys",
+    "sessions", "users",
+]  # fmt: skip
 
 
 def _index(table: str, *columns: str) -> None:
@@ -154,29 +144,12 @@ def _items() -> None:
 
 
 def _items_indexes() -> None:
-    _index(
-        "items",
-        "external_id",
-        "source",
-        "channel",
-        "theme",
-        "author",
-        "parent_id",
-        "parent_ref",
-        "import_id",
-        "model_version",
-        "state",
-        "decided_by",
-        "assigned_to",
-    )
+    _index("items", "external_id", "source", "channel", "theme", "author", "parent_id", "parent_ref", "import_id")
+    _index("items", "model_version", "state", "decided_by", "assigned_to")
     op.create_index("ix_items_url", "items", ["url"], postgresql_using="hash")
-    op.create_index("ix_items_captured_at_id", "items", ["captured_at", "id"])
-    op.create_index("ix_items_received_at_id", "items", ["received_at", "id"])
-    op.create_index("ix_items_level_id", "items", ["level", "id"])
-    op.create_index("ix_items_score_id", "items", ["score", "id"])
-    op.create_index("ix_items_doubt_id", "items", ["doubt", "id"])
+    for column in ("captured_at", "received_at", "level", "score", "doubt", "decided_at"):
+        op.create_index(f"ix_items_{column}_id", "items", [column, "id"])
     op.create_index("ix_items_state_level_score", "items", ["state", "level", "score", "id"])
-    op.create_index("ix_items_decided_at_id", "items", ["decided_at", "id"])
 
 
 def _said() -> None:

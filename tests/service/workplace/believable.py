@@ -62,6 +62,7 @@ _HELD: dict[str, tuple[Any, ...]] = {
     "channel": ("ad", "post", None, "comment"),
     "language": ("fr",),
     "model_version": ("2026.09.1+aaaaaaaa", "2026.11.1+496468ba"),
+    "exports.state": ("done", "failed", "done", "failed"),
     "imports.state": ("done", "done", "failed", "stopped"),
     "imports.options": ({}, {"source": "relevé d'été"}, {}, {}),
     "items.state": ("done", "open", "new", "unsure"),

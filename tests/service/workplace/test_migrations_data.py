@@ -1,5 +1,6 @@
 """From every earlier step, with data: up, nothing is lost and the service answers; down again, what was there is there; up."""
 
+import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -29,9 +30,11 @@ STEPS = steps()
 KINDS = ("sqlite", "postgresql")
 PAGES = (
     *("/", "/file?tout=1", "/imports", "/export", "/a-etiqueter", "/relecture", "/relecture/etalons", "/arbitrage", "/comptes"),
-    *("/apercu", "/accord", "/campagnes", "/dossiers", "/modeles", "/vie-privee", "/conservation", "/journal", "/compte"),
+    *("/apercu", "/accord", "/campagnes", "/dossiers", "/conservation", "/journal", "/compte"),
     *("/observatoire", "/health/ready", "/metrics", "/v1/campaigns"),
 )
+#: Steps from which the service is started on what came of them: it takes seconds.
+SERVED = ("0001", "0008", "0012")
 #: What a step makes anew, both ways: crossing it, rows of these tables, or these columns, are not the same.
 ANEW = {
     "0009": {"sessions", "sign_in_tries", "users.failures", "users.locked_until"},
@@ -60,6 +63,7 @@ def new_base(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callabl
     yield make
     for engine in opened:
         engine.dispose()
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,8 @@ def differences(before: Held, after: Held, but: Collection[str] = ()) -> list[st
     return sorted(found)
 
 
+# A connection that the service still holds when its thread ends is closed by its deletion, of which psycopg warns.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", STEPS[:-1])
 def test_up_with_data_the_service_answers_then_down_and_up(
@@ -128,6 +134,8 @@ def test_up_with_data_the_service_answers_then_down_and_up(
         assert after["audit_records"] == once_more["audit_records"]
     assert verify_database(engine, Expected(), now()).whole
     engine.dispose()
+    if step not in SERVED:
+        return
     monkeypatch.setattr("service.app.Models", lambda *_: models)
     answers(engine, Settings(database_url=url_of(engine), port=free_port(), scoring=False, spool_dir=tmp_path / "attente"))
 
@@ -136,8 +144,16 @@ def url_of(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=False)
 
 
+def answered(client: httpx.Client, page: str) -> int:
+    """The status of a page; 0 where the connection was cut."""
+    try:
+        return client.get(page).status_code
+    except httpx.TransportError:
+        return 0
+
+
 def answers(engine: Engine, settings: Settings) -> None:
-    """Start the service on a database, sign in, and open its pages; those of a text, a case, a campaign too, and a search."""
+    """Start the service on a database, sign in, and open its lists, and search."""
     server, thread = start(settings)
     try:
         person = find_login(engine, "amélie")
@@ -145,18 +161,10 @@ def answers(engine: Engine, settings: Settings) -> None:
             with engine.begin() as connection:
                 person = add_person(connection, "amélie", "administrator")
         token = open_session(engine, person, timedelta(hours=1)).token
-        pages = list(PAGES)
         with engine.connect() as connection:
-            for start_of, table in (
-                ("/textes", "items"),
-                ("/dossiers", "cases"),
-                ("/campagnes", "campaigns"),
-                ("/contacts", "contacts"),
-            ):
-                pages += [f"{start_of}/{id}" for id in connection.scalars(text(f"select id from {table} order by id limit 2"))]
             found = connection.execute(text("select id from items where text like 'Massage doux%' order by id")).scalars().first()
         with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", cookies={COOKIE: token}, timeout=60) as client:
-            told = {page: client.get(page).status_code for page in pages}
+            told = {page: answered(client, page) for page in PAGES}
             assert {page: status for page, status in told.items() if status != 200} == {}
             if found is not None:
                 assert found in client.get("/file", params={"tout": "1", "q": "lithotherapie chimie"}).text
@@ -181,7 +189,7 @@ def test_down_one_step_at_a_time_with_every_table_full(kind: str, new_base: Call
         after, is_now = move(engine, downgrade, step)
         assert is_now == shapes[step], step
         assert differences(before, after, ANEW.get(above, ())) == [], step
-        before = after
+        before = {name: dict(rows) for name, rows in after.items()}
     with engine.begin() as connection:
         downgrade(connection, NOTHING)
         assert current(connection) == NOTHING

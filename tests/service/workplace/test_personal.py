@@ -185,9 +185,9 @@ def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
     def seconds(count: int) -> float:
         best = 10.0
         for turn in range(3):
-            start = time.process_time()
+            start = time.thread_time()
             find_personal(piece * count + str(turn))
-            best = min(best, time.process_time() - start)
+            best = min(best, time.thread_time() - start)
         return best
 
     short, long = (seconds(4_000 * times // len(piece)) for times in (1, 4))
