@@ -22,7 +22,7 @@ def envoyer(client: httpx.Client, chemin: str, corps: dict) -> dict:
 
 
 textes = [
-    {"id": "a1", "text": "Je soigne le zona en deux passages. Séance 60 €."},
+    {"id": "a1", "text": "Je soigne le zona et l'eczéma en deux passages, à distance. Séance 60 €."},
     {"id": "a2", "text": "Cours de yoga doux le mardi à 18 h, salle des fêtes."},
     {"id": "a3"},
 ]

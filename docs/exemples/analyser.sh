@@ -4,7 +4,7 @@ VIGIE="${VIGIE_ADRESSE:-http://127.0.0.1:8000}"
 
 curl --silent --show-error --fail-with-body "$VIGIE/v1/predict" \
   --header "Content-Type: application/json" \
-  --data '{"id": "annonce-17", "text": "Je soigne le zona en deux passages. Séance 60 €."}'
+  --data '{"id": "annonce-17", "text": "Je soigne le zona et les verrues en deux passages, à distance. Séance 60 €."}'
 echo
 
 curl --silent --show-error --fail-with-body "$VIGIE/v1/predict/batch" \

@@ -13,7 +13,7 @@ with httpx.Client(base_url=VIGIE, headers=DROITS, timeout=60) as client:
         recu = client.get("/v1/campaigns", params={"tri": "textes", "page": page}).raise_for_status().json()
         for campagne in recu["campaigns"]:
             entiere = client.get(f"/v1/campaigns/{campagne['id']}").raise_for_status().json()
-            print(campagne["title"], ":", len(entiere["items"]), "textes,", entiere["hidden"], "cachés")
+            print(campagne["name"] or campagne["id"], ":", len(entiere["items"]), "textes,", entiere["hidden"], "cachés")
         vues += len(recu["campaigns"])
         if vues >= recu["total"] or not recu["campaigns"]:
             break

@@ -5,7 +5,7 @@ appeler() { curl --silent --show-error --fail-with-body --header "Authorization:
 
 appeler --header "Content-Type: text/csv" --data-binary @- "$VIGIE/v1/import?source=annuaire&name=annonces.csv" > import.json <<'FIN'
 texte;identifiant;date
-"Je soigne le zona en deux passages. Séance 60 €.";a-1;22/11/2026
+"Je soigne le zona et l'eczéma en deux passages, à distance. Séance 60 €.";a-1;22/11/2026
 "Cours de yoga doux le mardi à 18 h, salle des fêtes.";a-2;demain
 FIN
 suivi="$VIGIE$(sed 's/.*"url": *"\([^"]*\)".*/\1/' import.json)"

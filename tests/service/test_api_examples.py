@@ -31,7 +31,8 @@ from tests.service.workplace.made import add, prediction
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = ROOT / "docs" / "exemples"
-_ROUTE = re.compile(r"^\| `(GET|POST) (/[^`]*)` \| ([^|]*) \|", re.MULTILINE)
+#: Rows of three columns or more: those of two say what may be sent again.
+_ROUTE = re.compile(r"^\| `(GET|POST) (/[^`]*)` \| ([^|]*) \|[^|\n]*\|", re.MULTILINE)
 _SHOWN = re.compile(r"<!-- exemple : docs/exemples/(\S+) -->\n```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LANGUAGES = {"sh": "sh", "py": "python", "mjs": "js"}
 _ROLES = {"analyst": "analyse", "reviewer": "relecture", "administrator": "administration"}
