@@ -70,7 +70,8 @@ def test_what_postgresql_raises_is_told(postgres_base: Engine) -> None:
     assert raised(postgres_base, "set transaction read only; delete from claims") is READ_ONLY
     with postgres_base.connect() as connection:
         number = connection.execute(text("select pg_backend_pid()")).scalar_one()
-        run_sql(str(postgres_base.url.set(database=None)).rstrip("/"), f"select pg_terminate_backend({number})")
+        server = postgres_base.url.render_as_string(hide_password=False).rpartition("/")[0]
+        run_sql(server, f"select pg_terminate_backend({number})")
         with pytest.raises(OperationalError) as found:
             connection.execute(text("select 1"))
     assert outage_of(found.value) is AWAY
