@@ -37,7 +37,7 @@ class Provider:
 
     def reset(self) -> None:
         """Honest again, with the same key."""
-        fresh = Provider(self.issuer, self.key)
+        fresh = Provider(self.issuer, self.key, header={"alg": "RS256", "kid": self.key.kid})
         vars(self).update(vars(fresh))
 
     def described(self) -> dict[str, Any]:
