@@ -38,7 +38,7 @@ def test_a_fault_loses_nothing_and_shows_nothing_half_made(name: str, field: Fie
     assert outcome.kills > 0 or not killed
 
 
-def test_a_fault_makes_a_verdict(capsys: pytest.CaptureFixture[str], field: Field) -> None:
+def test_a_fault_makes_a_verdict(capfd: pytest.CaptureFixture[str], field: Field) -> None:
     assert set(RUNS) >= LEFT
     broken = Outcome(kills=2, acknowledged=3, recovery=0.25, counted={"textes": 3})
     broken.expect_none_lost(1, "un texte perdu")
@@ -46,7 +46,7 @@ def test_a_fault_makes_a_verdict(capsys: pytest.CaptureFixture[str], field: Fiel
     assert faults.judge("essai", "ce qui casse", lambda _: broken, field).lost == 1
     assert faults.judge("essai", "ce qui tient", lambda _: Outcome(), field).wrong == []
     assert faults.judge("essai", "ce qui échoue", lambda _: 1 / 0, field).wrong  # type: ignore[arg-type, return-value]
-    told = capsys.readouterr().out
+    told = capfd.readouterr().out
     assert "ÉCHEC essai : ce qui casse ; 2 arrêts brutaux ; confirmés 3, perdus 1, à moitié écrits 2 ; reprise en 0,2 s" in told
     assert "- un texte perdu" in told
     assert "tenu  essai : ce qui tient ; confirmés 0, perdus 0, à moitié écrits 0" in told
