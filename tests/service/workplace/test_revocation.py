@@ -171,7 +171,7 @@ def test_the_pages_are_accessible_and_work_without_scripts(browsed: Place, width
         assert_accessible(page)
     plain = browsed.page("administrator", scripts=False)
     plain.goto("/comptes")
-    plain.get_by_role("link", name="Reviewer").click()
+    plain.get_by_role("link", name="Reviewer", exact=True).click()
     plain.get_by_role("button", name="Révoquer la clé collecteur du lundi").click()
     expect(plain.get_by_role("row", name="collecteur du lundi")).to_contain_text("révoquée")
     plain.get_by_role("button", name="Fermer la session Chrome sous Android").click()
