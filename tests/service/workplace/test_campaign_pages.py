@@ -209,9 +209,11 @@ def test_the_list_says_whose_level_it_is(place: Place) -> None:
     with place.engine.begin() as connection:
         # Decided lower: the level shown is still that of the other text, as the model proposes.
         connection.execute(update(ITEMS).where(ITEMS.c.id == ids[0]).values(decided_level=1))
+    link_all(place.engine)
     assert said() == [True, False]
     with place.engine.begin() as connection:
         connection.execute(update(ITEMS).where(ITEMS.c.id == ids[1]).values(decided_level=2))
+    link_all(place.engine)
     assert said() == [False, True]
 
 
