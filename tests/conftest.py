@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -16,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # Commands that tests run from another folder believe the keys of this checkout too.
 os.environ.setdefault("VIGIE_SIGNING_KEY", str(ROOT / "var" / "keys" / "operator.pem"))
 os.environ.setdefault("VIGIE_TRUSTED_KEYS", str(ROOT / "var" / "keys" / "trusted.txt"))
+# An example takes as long as the machine is busy: how fast code must be is for tests that measure it.
+hypothesis.settings.register_profile("vigie", deadline=None)
+hypothesis.settings.load_profile("vigie")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -58,7 +58,7 @@ def test_the_menu_follows_the_role(browsed: Place) -> None:
     reading, acting = ["File", "À étiqueter", "Relecture"], ["Campagnes", "Dossiers", "Orientation", "Pratiques"]
     assert shown["analyst"] == [*reading, *acting, "Aperçu", "Observatoire", "Imports"]
     assert set(shown["reviewer"]) - set(shown["analyst"]) == {"Arbitrage", "Modèles"}
-    assert set(shown["administrator"]) - set(shown["reviewer"]) == {"Comptes", "Journal"}
+    assert set(shown["administrator"]) - set(shown["reviewer"]) == {"Comptes", "Journal", "Vie privée"}
 
 
 def test_the_first_account_without_scripts(browsed: Place) -> None:
