@@ -79,11 +79,13 @@ def body_type(request: Request) -> str:
     return BODIES.get(kind, "") + packed
 
 
-@router.post("/import", status_code=202, summary="Importer des textes", dependencies=[Depends(body_type)])
+@router.post("/import", status_code=202, summary="Importer des textes")
 async def import_texts(
     request: Request,
     state: StateDep,
     person: KeyDep("import"),  # type: ignore[valid-type]
+    # After whoever asks: a stranger is told no more than that.
+    ending: Annotated[str, Depends(body_type)],
     name: Annotated[str, Query(max_length=200, description="Nom de l'import.")] = "import HTTP",
     source: Annotated[str, Query(max_length=200, description="Source des textes qui n'en disent pas.")] = "",
     channel: Annotated[str, Query(description="Canal des textes qui n'en disent pas.")] = "",
@@ -92,7 +94,6 @@ async def import_texts(
     """Reçoit un fichier dans le corps (NDJSON, JSON, CSV, XLSX, Parquet, texte) ; répond aussitôt, l'import suit."""
     if channel and channel not in CHANNEL_IDS:
         raise ApiError(422, f"Canal « {channel} » : un de ceux-ci est attendu : {', '.join(CHANNEL_IDS)}.")
-    ending = body_type(request)
     chosen = _columns_given(columns)
     most = state.settings.max_import_bytes
     size = 0
