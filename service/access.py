@@ -32,6 +32,7 @@ COOKIE: Final = "vigie_session"
 SIGN_IN: Final = "/connexion"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_API: Final = ("/v1/", "/label-studio/")
 _ASK_KEY: Final = {"WWW-Authenticate": 'Basic realm="Vigie"'}
 
 
@@ -65,7 +66,9 @@ async def _given_csrf(request: Request) -> str:
     if request.method in _SAFE:
         return ""
     header = request.headers.get("x-csrf-token")
-    if header is None and request.headers.get("content-type", "").startswith(_FORMS):
+    # Only the forms of our pages hold one: what is sent to the API is its own to read, as it comes.
+    page = not request.url.path.startswith(_API)
+    if header is None and page and request.headers.get("content-type", "").startswith(_FORMS):
         form = await request.form()
         field = form.get("csrf")
         return field if isinstance(field, str) else ""
