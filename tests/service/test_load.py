@@ -150,7 +150,8 @@ def test_clients_that_leave_free_their_place(url: str, pool: ThreadPoolExecutor)
     address = urlsplit(url)
     for _ in range(MAX_QUEUE):
         link = socket.create_connection((address.hostname, address.port))
-        head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\n\r\n"
         link.sendall(head.encode() + body)
         waiting.append(link)
     until(lambda: metric(url, "vigie_requests_held") == 1 + MAX_QUEUE)
