@@ -19,7 +19,7 @@ from service.themes import theme_name
 from service.workplace.masking import hide
 from service.workplace.passwords import BusyError
 from service.workplace.people import ROLE_NAMES, Person, Role
-from service.workplace.times import PARIS, aware, local_zone
+from service.workplace.times import aware, in_paris, local_zone
 
 #: The menu, by group: address, name, least role.
 MENU: Final[tuple[tuple[str, tuple[tuple[str, str, Role], ...]], ...]] = (
@@ -84,7 +84,7 @@ def instant(value: datetime | None) -> str:
         return "–"
     local = aware(value).astimezone(local_zone())
     shown = f"{local.day}{_HARD}{_MONTHS[local.month - 1]} {local.year} à {local.hour}{_HARD}h{_HARD}{local.minute:02}"
-    return shown if local_zone().key == PARIS else f"{shown} UTC"
+    return shown if in_paris() else f"{shown} UTC"
 
 
 def day(value: datetime | None) -> str:

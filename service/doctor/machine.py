@@ -12,7 +12,7 @@ from typing import Final
 
 from service.doctor.findings import Finding, careful, well, wrong
 from service.settings import Settings
-from service.workplace.times import PARIS, local_zone
+from service.workplace.times import PARIS, in_paris
 
 _MEGABYTE: Final = 1_000_000
 #: Bytes: below, nothing can be kept; and what is enough for a day of work.
@@ -130,7 +130,7 @@ def look_at_time(at: datetime) -> Iterator[Finding]:
         yield wrong("horloge", told, "Mettez la machine à l'heure (« timedatectl set-ntp true »).")
     else:
         yield well("horloge", f"{at:%Y-%m-%d %H:%M:%S} UTC.")
-    if local_zone().key == PARIS:
+    if in_paris():
         yield well("fuseau", f"Jours et semaines comptés à {PARIS}.")
     else:
         told = f"La machine ne connaît pas le fuseau {PARIS} : jours et semaines seraient comptés en UTC."

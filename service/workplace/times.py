@@ -1,6 +1,6 @@
 """Instants: always aware and in UTC, whatever the database gives back; days and weeks are those of people in Paris."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,12 +18,17 @@ def aware(value: datetime) -> datetime:
 
 
 @cache
-def local_zone() -> ZoneInfo:
+def local_zone() -> tzinfo:
     """The zone that people's days are cut in: Paris, UTC where the machine knows no time zones."""
     try:
         return ZoneInfo(PARIS)
     except ZoneInfoNotFoundError:
-        return ZoneInfo("UTC")
+        return UTC  # `ZoneInfo("UTC")` would be looked for in the same missing tables
+
+
+def in_paris() -> bool:
+    """Whether people's days are those of Paris."""
+    return local_zone() is not UTC
 
 
 def local_day(value: datetime) -> date:

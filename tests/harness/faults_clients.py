@@ -19,8 +19,8 @@ from tests.harness.killed import Report, Served, check, deciding
 from tests.service.workplace.conftest import add_person
 from tests.service.workplace.volume import fill_unread
 
-#: Seconds in which others are answered, whatever some do; on a machine that is slow or busy, so many times what it takes at rest.
-_QUICK, _SLOWER = 1.0, 5.0
+#: Seconds in which others are answered, whatever some do.
+_QUICK = 1.0
 #: The short form says nothing of how fast this machine is.
 _EVER = 25.0
 _LONGEST = "réponse la plus longue (s)"
@@ -109,10 +109,8 @@ def _serving(field: Field, stack: ExitStack, texts: int, **changed: object) -> _
     stack.callback(served.kill)
     client, _ = signed_in(engine, settings.port, "admin")
     stack.callback(client.close)
-    rest = Outcome()
     _answered(_EVER, client, Outcome(), "au repos")  # what is loaded late is loaded
-    _answered(_EVER, client, rest, "au repos")
-    limit = _EVER if field.small else max(_QUICK, _SLOWER * rest.counted[_LONGEST])
+    limit = _EVER if field.small else _QUICK
     report, over = Report(), threading.Event()
     threads = deciding(f"http://127.0.0.1:{settings.port}", engine, people, over, report)
     stack.callback(over.set)

@@ -350,7 +350,8 @@ def test_a_folder_of_backups_is_looked_at_where_it_is_set(installed: dict[str, o
 
 def test_libraries_that_are_broken_are_told_with_the_rest(installed: dict[str, object], tmp_path: Path) -> None:
     broken = tmp_path / "casse"
-    broken.mkdir()
+    (broken / "tzdata").mkdir(parents=True)
+    (broken / "tzdata" / "__init__.py").write_text("", encoding="utf-8")
     (broken / "typst.py").write_text("raise ImportError('libtypst.so: cannot open shared object file')\n", encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
     given = {f"VIGIE_{name.upper()}": str(value) for name, value in installed.items()}
@@ -358,13 +359,13 @@ def test_libraries_that_are_broken_are_told_with_the_rest(installed: dict[str, o
     done = subprocess.run(
         [sys.executable, "-m", "service.cli", "doctor", "--json"],
         cwd=tmp_path,
-        env={**kept, **given, "PYTHONPATH": path},
+        env={**kept, **given, "PYTHONPATH": path, "PYTHONTZPATH": ""},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1, done.stderr
     found = {(finding["check"], finding["state"]) for finding in json.loads(done.stdout)["findings"]}
-    assert {("documents PDF", "erreur"), ("base", "ok"), ("modèle", "erreur")} <= found
+    assert {("fuseau", "attention"), ("documents PDF", "erreur"), ("base", "ok"), ("modèle", "erreur")} <= found
     assert "libtypst.so" in done.stdout
 
 
