@@ -30,6 +30,7 @@ _MOST_BEGINNINGS: Final = 9
 #: Seconds that nobody waits for, and how many times more a text four times as long may cost.
 _NOTHING_MUCH: Final = 0.02
 _GROWTH: Final = 8
+_MOST: Final = 3.0
 #: So many pieces of a pattern's own words are tried.
 _MOST_PIECES: Final = 12
 _SOURCE_WORD: Final = re.compile(r"[^\W_]{2,}(?:[ '’-][^\W_]+)*")
@@ -222,9 +223,9 @@ class Slow:
         return f"{self.place} : {self.text} : {one}, {other}"
 
 
-def seconds_of(found: Found, text: str, most: float = 3.0) -> float:
-    """What a pattern costs on a text, to its end or until `most` seconds have passed."""
-    limit: dict[str, Any] = {} if isinstance(found.pattern, re.Pattern) else {"timeout": most}
+def seconds_of(found: Found, text: str) -> float:
+    """What a pattern costs on a text, to its end or until `_MOST` seconds have passed."""
+    limit: dict[str, Any] = {} if isinstance(found.pattern, re.Pattern) else {"timeout": _MOST}
     started = time.thread_time()
     with suppress(TimeoutError):
         if found.anchored:
@@ -235,8 +236,9 @@ def seconds_of(found: Found, text: str, most: float = 3.0) -> float:
     return time.thread_time() - started
 
 
-def slow_texts(found: Found, length: int = 2_000, chosen: Callable[[int], bool] = lambda _: True) -> Iterator[Slow]:
-    """The hostile texts on which a pattern costs more than in proportion: four times as long, more than eight times as much.
+def slow_texts(found: Found, length: int = 2_000, chosen: Callable[[int, str], bool] = lambda *_: True) -> Iterator[Slow]:
+    """The hostile texts on which a pattern costs more than in proportion: four times as long, more than eight times as much,
+    or that it is not done with in `_MOST` seconds.
 
     Where it costs under `_NOTHING_MUCH` at this length, it is not looked at further.
     """
@@ -244,10 +246,11 @@ def slow_texts(found: Found, length: int = 2_000, chosen: Callable[[int], bool] 
     if found.name in BOUNDED:
         length, longer = BOUNDED[found.name] // 4, BOUNDED[found.name]
     for number, (name, make) in enumerate(texts(found.words)):
-        if not chosen(number) or seconds_of(found, make(length)) < _NOTHING_MUCH:
+        if not chosen(number, name) or seconds_of(found, make(length)) < _NOTHING_MUCH:
             continue
         costs = [min(seconds_of(found, make(size)) for _ in range(2)) for size in (length, longer)]
-        if costs[1] > _GROWTH * max(costs[0], _NOTHING_MUCH):
+        # What does not end in time has no growth to be told: it may be cut at both lengths.
+        if max(costs) >= _MOST or costs[1] > _GROWTH * max(costs[0], _NOTHING_MUCH):
             yield Slow(found.place, name, (length, longer), (costs[0], costs[1]))
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+import regex
 
-from tests.harness.hostile_patterns import BOUNDED, in_source, in_tables, slow_texts
+from tests.harness.hostile_patterns import BOUNDED, Found, in_source, in_tables, slow_texts
 
 #: Every text is for the harness (`python -m tests.harness.hostile_patterns`): here each pattern meets one in so many.
 _ONE_IN = 12
@@ -30,8 +31,9 @@ _COMPUTED = {
 }
 
 
-def _some(place: int) -> Callable[[int], bool]:
-    return lambda number: (number + place) % _ONE_IN == 0
+def _some(place: int) -> Callable[[int, str], bool]:
+    """The texts that what two repetitions can both take makes slow, and one in so many of the others."""
+    return lambda number, name: name.endswith(("puis 'a-' répété", 'puis "a\'" répété')) or (number + place) % _ONE_IN == 0
 
 
 def test_every_pattern_of_the_source_is_found() -> None:
@@ -44,6 +46,12 @@ def test_every_pattern_of_the_source_is_found() -> None:
 def test_the_patterns_of_the_source_are_linear() -> None:
     slow = [str(one) for found in in_source().found for one in slow_texts(found)]
     assert not slow, "\n".join(slow)
+
+
+@pytest.mark.parametrize("source", [r"(?:a|aa)+[bc]", r"a[\w ]*[!?]"])
+def test_a_pattern_that_is_not_linear_is_found(source: str) -> None:
+    assert next(slow_texts(Found("essai", regex.compile(source), ("aa",))), None)
+    assert not list(slow_texts(Found("essai", regex.compile(r"\bcancer\w*+"), ("cancer",))))
 
 
 @pytest.mark.parametrize("part", range(4))
