@@ -7,6 +7,7 @@ a count is safe where its least and its greatest value are at least one apart.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import main_thread
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,10 @@ _APART: Final = 1 - 1e-6
 _DRAWS: Final = 8
 _SEED: Final = 5
 Floats = NDArray[np.float64]
+
+
+class EndingError(Exception):
+    """The process ends: nothing is counted any more."""
 
 
 @dataclass
@@ -128,7 +133,13 @@ _Given = tuple[csr_matrix, Floats, csr_matrix, Floats]
 
 
 def _reach(goal: Floats, given: _Given, least: Floats, greatest: Floats) -> float:
-    """The least that a goal can be; the values of the counts there are taken note of. Minus infinity where it has no end."""
+    """The least that a goal can be; the values of the counts there are taken note of. Minus infinity where it has no end.
+
+    Raises:
+        EndingError: the process ends.
+    """
+    if not main_thread().is_alive():
+        raise EndingError
     equal, right, most, bound = given
     found = linprog(
         goal,

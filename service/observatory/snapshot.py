@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from service.observatory.cells import Counted, Forced
+from service.observatory.deduction import EndingError
 from service.observatory.periods import Calendar, calendar_of
 from service.observatory.rows import MODES, Ints, Mode, Rows, read_rows, stamp
 from service.observatory.safe import count_safely
@@ -116,10 +117,10 @@ def newest(engine: Engine) -> Snapshot:
                 made.counted("texts")
                 kept.snapshot, kept.looked = made, time.monotonic()
                 kept.busy.acquire()
-                threading.Thread(target=_again, args=(engine, kept, found is None), daemon=True).start()
+                _count_beside(engine, kept, found is None)
     elif time.monotonic() - kept.looked > max(_FRESH, _REST * kept.cost) and kept.busy.acquire(blocking=False):
         kept.looked = time.monotonic()
-        threading.Thread(target=_again, args=(engine, kept), daemon=True).start()
+        _count_beside(engine, kept)
     return kept.snapshot
 
 
@@ -127,6 +128,11 @@ def forget(engine: Engine) -> None:
     """Count anew at the next request, by what is there and the least count that holds then."""
     with _GUARD:
         _KEPT[engine] = _Kept(exact=True)
+
+
+def _count_beside(engine: Engine, kept: _Kept, new: bool = False) -> None:
+    # The process waits for it, a moment, when it ends (`EndingError`): cut short within the solver, it would abort.
+    threading.Thread(target=_again, args=(engine, kept, new)).start()
 
 
 def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
@@ -145,6 +151,8 @@ def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
         kept.snapshot, kept.cost = made, time.monotonic() - begun
         with engine.begin() as connection:
             store(connection, Stored(made.made_at, made.stamp, made.least, made.rows, made.forced))
+    except EndingError:
+        return
     except Exception as error:
         # The next look tries again; the message of an error may quote the texts.
         _LOG.error("Les chiffres de l'observatoire sont recomptés plus tard (%s).", type(error).__name__)

@@ -32,6 +32,17 @@ PAGES = (
     *("/", "/file?tout=1", "/imports", "/export", "/a-etiqueter", "/relecture", "/relecture/etalons", "/arbitrage", "/comptes"),
     *("/apercu", "/accord", "/campagnes", "/dossiers", "/conservation", "/journal", "/compte"),
     *("/observatoire", "/health/ready", "/metrics", "/v1/campaigns"),
+    *("/modeles", "/vie-privee", "/pratiques", "/orientation", "/fin"),
+)
+#: The pages of one thing: the table whose rows are shown, the address, and how many of the rows have such a page (a reading
+#: that was cancelled or a link to a text alone has none; what has none is said, with the status of an answer of ours).
+DETAILS = (
+    *(("items", "/textes/{id}", 4), ("items", "/orienter/{id}", 4), ("items", "/textes/{id}/extension", 0)),
+    *(("campaigns", "/campagnes/{id}", 1), ("contacts", "/contacts/{id}", 1)),
+    *(("cases", "/dossiers/{id}", 4), ("cases", "/dossiers/{id}/apercu", 4), ("cases", "/dossiers/{id}/modifier", 4)),
+    *(("imports", "/imports/{id}", 4), ("exports", "/export/{id}", 4), ("trainings", "/modeles/essais/{id}", 4)),
+    *(("readings", "/relecture/{id}", 0), ("readings", "/arbitrage/{id}", 0)),
+    *(("users", "/comptes/{id}", 4), ("privacy_requests", "/vie-privee/{id}", 4)),
 )
 #: Steps from which the service is started on what came of them: it takes seconds.
 SERVED = ("0001", "0008", "0012")
@@ -166,11 +177,25 @@ def answers(engine: Engine, settings: Settings) -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", cookies={COOKIE: token}, timeout=60) as client:
             told = {page: answered(client, page) for page in PAGES}
             assert {page: status for page, status in told.items() if status != 200} == {}
+            assert shown(client, engine) == []
             if found is not None:
                 assert found in client.get("/file", params={"tout": "1", "q": "lithotherapie chimie"}).text
     finally:
         server.should_exit = True
         thread.join(timeout=15)
+
+
+def shown(client: httpx.Client, engine: Engine) -> list[str]:
+    """What is wrong with the pages of single things: failures, and fewer pages shown than there are things to show."""
+    wrong = []
+    for table, address, least in DETAILS:
+        with engine.connect() as connection:
+            ids = list(connection.scalars(text(f"select id from {table}")))
+        told = {id: answered(client, address.format(id=id)) for id in ids}
+        wrong += [f"{address} {id} : {status}" for id, status in told.items() if status not in (200, 404, 409)]
+        if (seen := list(told.values()).count(200)) < min(least, len(ids)):
+            wrong.append(f"{address} : {seen} pages sur {len(ids)}, {least} attendues ; {told}")
+    return wrong
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,9 +2,12 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time, sleep, thread_time
 from types import SimpleNamespace
@@ -13,7 +16,7 @@ from typing import Any
 import openpyxl
 import pypdfium2
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from model.analyser import Analyser
 from service.database import connect_database
@@ -204,6 +207,27 @@ def test_a_process_that_starts_shows_the_last_count_at_once_with_its_date(base: 
         sleep(0.05)
     assert newest(again).rows.count == 20_240
     again.dispose()
+
+
+#: Asks for the figures of a database, then ends while they are counted once more.
+ENDING = """
+import sys, time
+from service.database import connect_database
+from service.observatory.snapshot import newest
+newest(connect_database(sys.argv[1]))
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_a_process_that_ends_while_figures_are_counted_ends_well(base: Engine) -> None:
+    """A thread that is cut short within the solver aborts the whole process: « terminate called », and a failed service."""
+    fill_many(base, 3_000)
+    for wait in (0.1, 0.2, 0.3, 0.4):
+        with base.begin() as connection:
+            connection.execute(text("delete from observatory"))
+        words = [sys.executable, "-c", ENDING, base.url.render_as_string(hide_password=False), str(wait)]
+        done = subprocess.run(words, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def kept_in(engine: Engine) -> None:
