@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JAVA := $(shell command -v java)
 POSTGRES := $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
+NGINX := $(shell PATH=$$PATH:/usr/sbin:/sbin command -v nginx)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 TEST_PROCESSES ?= 2
@@ -46,11 +47,11 @@ serve: install ## installe, entraîne si besoin, sert l'API et la page sur http:
 
 spark: .venv/installed-spark java ## ajoute Spark, pour « vigie score --engine spark »
 
-test: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres ## installe, entraîne si besoin, lance tous les tests
+test: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres nginx ## installe, entraîne si besoin, lance tous les tests
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
-coverage: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres ## les mêmes tests, un peu plus lents, et ce qu'ils couvrent
+coverage: .venv/installed-test .venv/installed-spark .venv-tools/installed browser java postgres nginx ## les mêmes tests, un peu plus lents, et ce qu'ils couvrent
 	$(BIN)/vigie train --if-needed
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term $(ARGS)
 
@@ -98,6 +99,18 @@ ifeq ($(POSTGRES),)
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
 	else \
 	  echo "PostgreSQL manque : installez le paquet « postgresql » (15 ou plus récent), sinon les tests du poste de travail échoueront."; \
+	fi
+endif
+
+# Le mandataire proposé (deploy/nginx) est essayé devant le service ; celui du paquet ne démarre pas avec la machine.
+.PHONY: nginx
+nginx:
+ifeq ($(NGINX),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; \
+	  systemctl disable --now --quiet nginx 2>/dev/null || true; \
+	else \
+	  echo "nginx manque : installez le paquet « nginx-light », sinon le mandataire ne sera pas essayé."; \
 	fi
 endif
 
