@@ -31,10 +31,13 @@ def count_safely(rows: Rows, calendar: Calendar, mode: Mode, least: int, forced:
         known = deducible(counted, calendar)
         if not known:
             return counted, kept
+        before = _size(hidden)
         if turn < _GENTLE:
             _hide_around(known, counted, calendar, hidden)
-        else:
+        if _size(hidden) == before:
             _hide_at(known, counted, calendar, hidden)
+        if _size(hidden) == before:
+            break  # with nothing more to hide around them, another round would find the same
     # Never met: nothing but how many texts there are is shown.
     every = {(measure, ""): frozenset((node, 0) for node in range(len(calendar.periods) + 1)) for measure in WITHIN}
     kept = every | {
@@ -45,6 +48,10 @@ def count_safely(rows: Rows, calendar: Calendar, mode: Mode, least: int, forced:
         for table in counted.tables
     }
     return count(rows, calendar, mode, least, kept), kept
+
+
+def _size(hidden: _Hidden) -> int:
+    return sum(map(len, hidden.values()))
 
 
 def _hide_around(known: Iterable[Place], counted: Counted, calendar: Calendar, hidden: _Hidden) -> None:

@@ -26,6 +26,10 @@ from tests.service.workplace.believable import WORDS, fill, held, shape
 from tests.service.workplace.conftest import add_person
 from tests.service.workplace.postgres import run_sql
 
+# A connection that the service still holds when its thread ends is closed by its deletion, of which psycopg warns: in this test
+# or in one that follows.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 STEPS = steps()
 KINDS = ("sqlite", "postgresql")
 PAGES = (
@@ -113,8 +117,6 @@ def differences(before: Held, after: Held, but: Collection[str] = ()) -> list[st
     return sorted(found)
 
 
-# A connection that the service still holds when its thread ends is closed by its deletion, of which psycopg warns.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", STEPS[:-1])
 def test_up_with_data_the_service_answers_then_down_and_up(
