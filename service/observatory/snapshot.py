@@ -132,7 +132,7 @@ def forget(engine: Engine) -> None:
 
 def _count_beside(engine: Engine, kept: _Kept, new: bool = False) -> None:
     # The process waits for it, a moment, when it ends (`EndingError`): cut short within the solver, it would abort.
-    threading.Thread(target=_again, args=(engine, kept, new)).start()
+    threading.Thread(target=_again, args=(engine, kept, new), daemon=False).start()
 
 
 def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:

@@ -35,16 +35,19 @@ if TYPE_CHECKING:
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 HOUR = timedelta(hours=1)
 _QUEUE = "tout=1&etat=new"
+#: What a person is told whose text somebody else decided, or took back, since it was opened: the form is shown again.
+_OVERTAKEN = "depuis que vous avez ouvert ce texte"
 
 
 @dataclass
 class Report:
-    """What happened: forms (by their token) told to be kept and taken back, faults, seconds that each answer took, and how
-    many answers there were of each kind.
+    """What happened: forms (by their token) told to be kept and taken back, and how many were overtaken by somebody else's;
+    faults, seconds that each answer took, and how many answers there were of each kind.
     """
 
     kept: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    overtaken: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     spent: list[float] = field(default_factory=list)
@@ -53,7 +56,8 @@ class Report:
         """One line."""
         times = sorted(self.spent) or [0.0]
         return (
-            f"{len(self.kept)} décisions, {len(self.withdrawn)} retraits, {len(self.spent)} réponses, "
+            f"{len(self.kept)} décisions, {len(self.withdrawn)} retraits, "
+            f"{self.overtaken} devancées, {len(self.spent)} réponses, "
             f"médiane {1000 * times[len(times) // 2]:.0f} ms, 95 % sous {1000 * times[len(times) * 95 // 100]:.0f} ms, "
             f"la plus longue {1000 * times[-1]:.0f} ms, {len(self.faults)} fautes ; "
             + ", ".join(f"{name} {count}" for name, count in sorted(self.verdicts.items()))
@@ -126,11 +130,16 @@ class Reader:
             return None
         onward = self.chance.random() < 0.3
         sent = {**dict(_HIDDEN.findall(form)), **self._answer(form), "file": _QUEUE if onward else ""}
-        answers = [self.ask("POST", f"{path}/decision", sent) for _ in range(1 + (self.chance.random() < 0.2))]
+        times = range(1 + (self.chance.random() < 0.2))
+        answers = [self.ask("POST", f"{path}/decision", sent, expected=(409,)) for _ in times]
+        if all(answer.status_code == 409 and _OVERTAKEN in answer.text for answer in answers):
+            self.report.overtaken += 1
+            return None
         places = [answer.headers.get("location", "") for answer in answers]
         told = {found for place in places for found in re.findall(r"fait=([\w-]+)", place)}
         if len(told) != 1:
-            self.report.faults.append(f"{path} : {len(told)} décisions pour un formulaire")
+            answered = ", ".join(str(answer.status_code) for answer in answers)
+            self.report.faults.append(f"{path} : {len(told)} décisions pour un formulaire ({answered})")
             return None
         (decision,) = told
         self.report.kept.append(sent["request"])
@@ -203,6 +212,7 @@ def run(readers: list[Reader], seconds: float) -> Report:
         for report in pool.map(lambda reader: reader.work(until), readers):
             total.kept += report.kept
             total.withdrawn += report.withdrawn
+            total.overtaken += report.overtaken
             total.faults += report.faults
             total.spent += report.spent
             total.verdicts += report.verdicts
@@ -235,6 +245,8 @@ def check(engine: Engine, report: Report, people: list[Person]) -> list[str]:
         wrong.append(f"{len(lost)} décisions perdues, {len(more)} en trop")
     if back != set(report.withdrawn):
         wrong.append(f"{len(set(report.withdrawn) ^ back)} retraits perdus ou en trop")
+    if report.overtaken > len(report.withdrawn):
+        wrong.append(f"{report.overtaken} formulaires devancés pour {len(report.withdrawn)} retraits")
     if valid != decided:
         wrong.append(f"{len(valid ^ decided)} textes dont l'état ne suit pas les décisions")
     if waiting != opened:
