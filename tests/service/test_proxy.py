@@ -174,7 +174,7 @@ def test_a_person_signs_in_and_is_known_by_the_address_that_the_proxy_saw(before
         kept = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
         assert client.get("/file", params={"q": SECRET}, headers=kept).status_code == 200
     with before.engine.connect() as connection:
-        seen = set(connection.scalars(text("select address from audit_records where action like 'sign%'")))
+        seen = set(connection.scalars(text("select address from audit_records")))
     assert "127.0.0.3" in seen
     assert "203.0.113.9" not in seen
 
@@ -207,8 +207,8 @@ def test_texts_and_files_pass_up_to_the_sizes_of_the_service(before: Before) -> 
 
 def test_a_stream_is_answered_line_by_line(before: Before) -> None:
     """The answer to the first line comes before the second one is sent."""
-    with closing(socket.create_connection(("127.0.0.1", before.port), timeout=30)) as bare:
-        stream = before.trust.wrap_socket(bare, server_hostname=NAME)
+    bare = socket.create_connection(("127.0.0.1", before.port), timeout=30)
+    with before.trust.wrap_socket(bare, server_hostname=NAME) as stream:
         head = (
             f"POST /v1/predict/stream HTTP/1.1\r\nHost: {NAME}\r\nAuthorization: Bearer {before.key}\r\n"
             "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
