@@ -43,6 +43,7 @@ WORDS = (
 _FIRST = datetime(2026, 3, 28, 23, 59, 59, 123456, tzinfo=UTC)
 _MARKS = [{"label": "miracle_cure", "start": 0, "end": 7}]
 _SAID = prediction("miracle_cure").model_dump(mode="json")
+_SENT = {"file": "relevé.csv", "columns": {"text": "corps"}, "found": ["corps", "date"], "defaults": {}}
 _SHARES = {"uncertainty": 0.3, "disagreement": 0.2, "diversity": 0.2, "suspect": 0.1, "random": 0.2}
 _ERASED = {
     "items": ["f" * 28],
@@ -62,9 +63,11 @@ _HELD: dict[str, tuple[Any, ...]] = {
     "channel": ("ad", "post", None, "comment"),
     "language": ("fr",),
     "model_version": ("2026.09.1+aaaaaaaa", "2026.11.1+496468ba"),
+    "exports.kind": ("csv", "jsonl", "csv", "jsonl"),
+    "exports.filter": ("tout=1", "tout=1&q=%C3%A9t%C3%A9", "niveau=2", "etat=new"),
     "exports.state": ("done", "failed", "done", "failed"),
     "imports.state": ("done", "done", "failed", "stopped"),
-    "imports.options": ({}, {"source": "relevé d'été"}, {}, {}),
+    "imports.options": (_SENT, {**_SENT, "defaults": {"source": "relevé d'été"}}, _SENT, _SENT),
     "items.state": ("done", "open", "new", "unsure"),
     "items.status": ("ok", "ok", None, "unsupported_language"),
     "items.model_version": ("2026.11.1+496468ba", "2026.11.1+496468ba", None, "2026.09.1+aaaaaaaa"),
@@ -81,9 +84,12 @@ _HELD: dict[str, tuple[Any, ...]] = {
     "past_decisions.indicators": (["miracle_cure"], []),
     "targets": (["illness"], [], [], []),
     "said": (_SAID, None, None, _SAID),
+    "decisions.said": (_SAID,),
     "decisions.kind": ("first", "first", "second", "withdrawal"),
     "decisions.verdict": ("confirmed", "corrected", "unsure", "withdrawn"),
     "decisions.withdraws": (None,),
+    "decisions.operating_point": ("triage", "balanced", "strict", "balanced"),
+    "decisions.reason": (None, "missed_passage", "guide_silent", None),
     "drawn_by": ("queue", "random", "second_share", "uncertainty"),
     "readings.kind": ("second", "golden", "second", "suspect"),
     "readings.state": ("done", "waiting", "cancelled", "waiting"),
@@ -91,6 +97,11 @@ _HELD: dict[str, tuple[Any, ...]] = {
     "choices.value": (0.25, 0.05, 0.0, _SHARES),
     "trainings.state": ("done", "failed", "stopped", "done"),
     "trainings.comparison": (None,),
+    "trainings.champion": ("2026.09.1+aaaaaaaa", None),
+    "trainings.challenger": ("2026.11.1+496468ba", None, None, "2026.11.1+bbbbbbbb"),
+    "promotions.artefact": ("2026.11.1+496468ba", "2026.09.1+aaaaaaaa"),
+    "promotions.previous": ("2026.09.1+aaaaaaaa", None),
+    "case_answers.way": ("letter", "mail", "phone", "other"),
     "promotions.kind": ("promotion", "override", "rollback", "promotion"),
     "contacts.kind": ("phone", "email", "handle", "phone"),
     "contacts.state": ("links", "common", "ignored", "kept"),
@@ -109,6 +120,7 @@ _HELD: dict[str, tuple[Any, ...]] = {
     "cases.masks": ("", "Mme D'Été\nla voisine", "", ""),
     "case_events.kind": ("opened", "noted", "erased", "moved"),
     "case_events.detail": ({"title": "Été"}, {"note": "x", "exported": True}, _ERASED, {"before": "open", "after": "open"}),
+    "case_exports.status": ("open",),
     "case_exports.kind": ("pdf", "docx", "json", "zip"),
     "purges.counts": ({"new": 3}, {}),
     "purges.state": ("done",),
