@@ -25,7 +25,8 @@ def _read(given: argparse.Namespace) -> int:
     done = subprocess.run([sys.executable, "-m", "tests.harness.reviewers", *words], check=False)
     sys.stdout.write(f"{'ÉCHEC' if done.returncode else 'tenu '} {READERS}\n")
     sys.stdout.flush()
-    return done.returncode
+    # A process that a signal ended has a negative code.
+    return int(done.returncode != 0)
 
 
 def main() -> int:
