@@ -56,8 +56,8 @@ class Campaign:
 
     @property
     def title(self) -> str:
-        """The name that a person gave, else a part of the identifier."""
-        return self.name or f"Campagne {self.id[:12]}"
+        """The name that a person gave, else the end of the identifier: those made at the same time begin alike."""
+        return self.name or f"Campagne {self.id[-8:]}"
 
 
 def campaign_from(row: RowMapping) -> Campaign:

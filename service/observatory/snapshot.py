@@ -22,9 +22,11 @@ from service.workplace.choices import choice
 from service.workplace.times import now
 
 _LOG: Final = logging.getLogger("vigie")
-#: Seconds after which a look is taken whether anything changed, and how many times longer than the last count took.
+#: Seconds after which a look is taken whether anything changed, how many times longer than the last count took, and at most:
+#: few texts, nearly all hidden, are longer to count than many, and these may come meanwhile.
 _FRESH: Final = 20.0
 _REST: Final = 20.0
+_LONGEST: Final = 120.0
 _MOST_ANSWERS: Final = 200
 
 
@@ -118,7 +120,7 @@ def newest(engine: Engine) -> Snapshot:
                 kept.snapshot, kept.looked = made, time.monotonic()
                 kept.busy.acquire()
                 _count_beside(engine, kept, found is None)
-    elif time.monotonic() - kept.looked > max(_FRESH, _REST * kept.cost) and kept.busy.acquire(blocking=False):
+    elif time.monotonic() - kept.looked > min(max(_FRESH, _REST * kept.cost), _LONGEST) and kept.busy.acquire(blocking=False):
         kept.looked = time.monotonic()
         _count_beside(engine, kept)
     return kept.snapshot

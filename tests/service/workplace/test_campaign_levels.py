@@ -1,10 +1,11 @@
 """The list of campaigns tells nothing of the level of a text that waits to be read blind: shown, filtered and sorted alike."""
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from service.campaigns import lists
-from service.campaigns.links import Campaign
+from service.campaigns.components import new_campaigns
+from service.campaigns.links import Campaign, campaign_from
 from service.campaigns.lists import Wanted, list_campaigns
 from service.campaigns.schema import CAMPAIGN_ITEMS, CAMPAIGNS
 from service.workplace.choices import choose
@@ -65,3 +66,10 @@ def test_pages_of_the_list_are_those_of_one_order(
         assert listed == sorted(listed, key=key, reverse=True)
         assert len({one.id for one in listed}) == 12
         assert {one.id: one.level for one in listed}["waits"] == (0 if role == "reviewer" else 2)
+
+
+def test_campaigns_found_at_the_same_time_are_told_apart_by_their_names(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = new_campaigns(connection, 50)
+        rows = connection.execute(select(CAMPAIGNS).where(CAMPAIGNS.c.id.in_(ids))).mappings()
+        assert len({campaign_from(row).title for row in rows}) == 50
