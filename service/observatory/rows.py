@@ -102,6 +102,11 @@ def stamp(connection: Connection) -> tuple[Any, ...]:
     )
 
 
+def size(connection: Connection) -> int:
+    """How many texts there are, and how many of them a model has read, added up: what grows while texts arrive."""
+    return int(connection.execute(select(func.count() + func.count(ITEMS.c.level)).select_from(ITEMS)).scalar_one())
+
+
 def read_rows(connection: Connection) -> Rows:
     """Every text of the workplace as a row, by the date it was captured at, else received."""
     columns = ("id", "captured_at", "received_at", "level", "state", "decided_level", "author")

@@ -15,24 +15,26 @@ from sqlalchemy import Connection, Engine
 from service.observatory.cells import Counted, Forced
 from service.observatory.deduction import EndingError
 from service.observatory.periods import Calendar, calendar_of
-from service.observatory.rows import MODES, Ints, Mode, Rows, read_rows, stamp
+from service.observatory.rows import MODES, Ints, Mode, Rows, read_rows, size, stamp
 from service.observatory.safe import count_safely
 from service.observatory.stored import Stored, store, stored
 from service.workplace.choices import choice
 from service.workplace.times import now
 
 _LOG: Final = logging.getLogger("vigie")
-#: Seconds after which a look is taken whether anything changed, how many times longer than the last count took, and at most:
-#: few texts, nearly all hidden, are longer to count than many, and these may come meanwhile.
+#: Seconds after which a look is taken whether anything changed; how many times longer than the last count took nothing is
+#: counted anew, unless texts have come to be so many times as many: the first of them tell nothing of the others.
 _FRESH: Final = 20.0
 _REST: Final = 20.0
-_LONGEST: Final = 120.0
+_GROWN: Final = 1.5
 _MOST_ANSWERS: Final = 200
 
 
 @dataclass
 class Snapshot:
-    """Texts as rows and every count of them, at `made_at`. `answers` keeps what was worked out of it."""
+    """Texts as rows and every count of them, at `made_at`. `size` as `rows.size` then, 0 where that is not known; `answers` keeps
+    what was worked out of it.
+    """
 
     made_at: datetime
     stamp: str
@@ -40,6 +42,7 @@ class Snapshot:
     rows: Rows
     calendar: Calendar
     forced: dict[Mode, Forced] = field(default_factory=dict)
+    size: int = 0
     _counted: dict[Mode, Counted] = field(default_factory=dict)
     answers: dict[Any, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,6 +73,7 @@ class Snapshot:
 class _Kept:
     snapshot: Snapshot | None = None
     looked: float = 0.0
+    counted: float = 0.0
     cost: float = 0.0
     #: Whether a count of before will not do for the first answer.
     exact: bool = False
@@ -85,7 +89,7 @@ def take(connection: Connection) -> Snapshot:
     """Count everything now."""
     mark, least = _mark(connection)
     rows = read_rows(connection)
-    return Snapshot(now(), mark, least, rows, calendar_of(rows.week))
+    return Snapshot(now(), mark, least, rows, calendar_of(rows.week), size=size(connection))
 
 
 def _mark(connection: Connection) -> tuple[str, int]:
@@ -120,7 +124,7 @@ def newest(engine: Engine) -> Snapshot:
                 kept.snapshot, kept.looked = made, time.monotonic()
                 kept.busy.acquire()
                 _count_beside(engine, kept, found is None)
-    elif time.monotonic() - kept.looked > min(max(_FRESH, _REST * kept.cost), _LONGEST) and kept.busy.acquire(blocking=False):
+    elif time.monotonic() - kept.looked > _FRESH and kept.busy.acquire(blocking=False):
         kept.looked = time.monotonic()
         _count_beside(engine, kept)
     return kept.snapshot
@@ -137,6 +141,10 @@ def _count_beside(engine: Engine, kept: _Kept, new: bool = False) -> None:
     threading.Thread(target=_again, args=(engine, kept, new), daemon=False).start()
 
 
+def _is_due(connection: Connection, kept: _Kept, made: Snapshot) -> bool:
+    return time.monotonic() - kept.counted >= _REST * kept.cost or size(connection) > _GROWN * made.size
+
+
 def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
     """Count anew where anything changed; `new`: what is kept was counted just now, but for the other ways of counting."""
     try:
@@ -144,13 +152,16 @@ def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
         made = kept.snapshot
         if not new:
             with engine.connect() as connection:
+                if made is not None and not _is_due(connection, kept, made):
+                    return
                 changed = made is None or (made.stamp, made.least) != _mark(connection)
                 made = take(connection) if changed else made
         if made is None or (made is kept.snapshot and len(made.forced) == len(MODES)):
             return
         for mode in MODES:
             made.counted(mode)
-        kept.snapshot, kept.cost = made, time.monotonic() - begun
+        kept.snapshot, kept.counted = made, time.monotonic()
+        kept.cost = kept.counted - begun
         with engine.begin() as connection:
             store(connection, Stored(made.made_at, made.stamp, made.least, made.rows, made.forced))
     except EndingError:

@@ -348,7 +348,9 @@ def test_the_overview_tells_alerts_and_gives_plot_table_and_file(shown: Place) -
     page = shown.page("analyst")
     page.goto("/apercu")
     notice = page.locator(".notice.warn", has_text="Dérive")
-    while not notice.count():  # what was counted for the test before may still stand, some seconds
+    for _ in range(60):  # what was counted for the test before may still stand, some seconds
+        if notice.count():
+            break
         page.wait_for_timeout(500)
         page.reload()
     assert "canal" in notice.inner_text()

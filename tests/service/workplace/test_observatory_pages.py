@@ -22,6 +22,7 @@ from model.analyser import Analyser
 from service.database import connect_database
 from service.gauges import Gauges
 from service.metrics import Metrics
+from service.observatory import snapshot
 from service.observatory.answers import answer_of, keep_observing
 from service.observatory.selection import Answer, Wanted
 from service.observatory.sheets import sheets_of
@@ -207,6 +208,25 @@ def test_a_process_that_starts_shows_the_last_count_at_once_with_its_date(base: 
         sleep(0.05)
     assert newest(again).rows.count == 20_240
     again.dispose()
+
+
+def test_texts_that_arrive_are_counted_soon_and_a_few_in_their_time(base: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first count, of the few texts that were there, would stand twenty times as long as it took."""
+    monkeypatch.setattr(snapshot, "_FRESH", 0.0)
+    monkeypatch.setattr(snapshot, "_REST", 1e9)
+    fill(base, 1, 8)
+    newest(base)
+    kept_in(base)
+    fill(base, 2, 2)
+    for _ in range(10):
+        assert newest(base).rows.count == 8
+        sleep(0.05)
+    fill(base, 3, 8)
+    end = perf_counter() + 120
+    while newest(base).rows.count == 8:
+        assert perf_counter() < end
+        sleep(0.05)
+    assert newest(base).rows.count == 18
 
 
 #: Asks for the figures of a database, then ends while they are counted once more.
