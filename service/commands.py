@@ -196,7 +196,7 @@ def serve(
     check_exposure(settings)
     version = check_startup(settings)
     count = f", {settings.workers} processus" if settings.workers > 1 else ""
-    told = f"Vigie, modèle {version}{count} : http://{settings.host}:{settings.port}/"
+    told = f"Vigie, modèle {version}{count}, démarre : http://{settings.host}:{settings.port}/"
     if settings.log_format == "json":
         logging.config.dictConfig(logging_settings(settings.log_format, settings.log_level))
         logging.getLogger("vigie").info(told)
