@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
@@ -58,35 +59,22 @@ class Before:
     def client(self, address: str = "127.0.0.1") -> Iterator[httpx.Client]:
         """A client that comes from an address of the loopback."""
         transport = httpx.HTTPTransport(verify=self.trust, local_address=address)
-        with httpx.Client(base_url=f"https://{NAME}:{self.port}", transport=_Here(transport), timeout=60) as client:
+        with httpx.Client(
+            base_url=f"https://127.0.0.1:{self.port}", headers={"Host": NAME}, transport=transport, timeout=60
+        ) as client:
             yield client
 
 
-class _Here(httpx.BaseTransport):
-    """Requests to the proxy's name, sent to this machine."""
-
-    def __init__(self, under: httpx.HTTPTransport) -> None:
-        self.under = under
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.headers["Host"] = NAME
-        request.url = request.url.copy_with(host="127.0.0.1")
-        request.extensions["sni_hostname"] = NAME
-        return self.under.handle_request(request)
-
-    def close(self) -> None:
-        self.under.close()
-
-
 def certify(folder: Path) -> tuple[Path, Path]:
-    """A certificate of the proxy's name, signed by itself, and its key."""
+    """A certificate of the proxy's name and of this machine, signed by itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now = datetime.now(UTC)
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
     made = made.not_valid_after(now + timedelta(days=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+    names = [x509.DNSName(NAME), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
     shown, kept = folder / "vigie.pem", folder / "vigie.key"
     shown.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
