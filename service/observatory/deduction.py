@@ -22,7 +22,7 @@ from service.observatory.periods import Calendar
 #: A count by its measure, its dimension ("" for totals), its node of the calendar and its value (0 for totals).
 Place = tuple[str, str, int, int]
 _APART: Final = 1 - 1e-6
-_DRAWS: Final = 8
+_DRAWS: Final = 2
 _SEED: Final = 5
 Floats = NDArray[np.float64]
 
@@ -112,15 +112,28 @@ def deducible(counted: Counted, calendar: Calendar) -> list[Place]:
     equal, most = system.equal.matrix(width), system.most.matrix(width)
     right = np.array(system.equal.right), np.array(system.most.right)
     least, greatest = np.full(width, np.inf), np.full(width, -np.inf)
+    given = (equal, right[0], most, right[1])
     chance = np.random.default_rng(_SEED)
+    doubtful = np.flatnonzero(np.array(system.true))
     for _ in range(_DRAWS):
         goal = chance.random(width)
         for sign in (1.0, -1.0):
-            _reach(sign * goal, (equal, right[0], most, right[1]), least, greatest)
-    doubtful = np.flatnonzero((np.array(system.true) > 0) & (greatest - least < _APART)).tolist()
+            _reach(sign * goal, given, least, greatest)
+        doubtful = doubtful[(greatest - least)[doubtful] < _APART]
+        if not doubtful.size:
+            return []
+    while doubtful.size:  # many at once: pushed together, first down, then up, most part
+        goal = np.zeros(width)
+        goal[doubtful] = 1.0
+        for sign in (1.0, -1.0):
+            _reach(sign * goal, given, least, greatest)
+        left = doubtful[(greatest - least)[doubtful] < _APART]
+        if left.size == doubtful.size:
+            break
+        doubtful = left
     parts = connected_components(_touching(equal, most), directed=False)[1]
     places = {column: place for place, column in system.places.items()}
-    return sorted(places[column] for column in doubtful if _width(column, parts, (equal, right[0], most, right[1])) < _APART)
+    return sorted(places[column] for column in doubtful.tolist() if not _parted(column, parts, given, (least, greatest)))
 
 
 def _touching(equal: csr_matrix, most: csr_matrix) -> csr_matrix:
@@ -157,15 +170,20 @@ def _reach(goal: Floats, given: _Given, least: Floats, greatest: Floats) -> floa
     return float(found.fun)
 
 
-def _width(column: int, parts: NDArray[np.int32], given: _Given) -> float:
-    """How far apart the least and the greatest value of a count are; only what hangs together with it is looked at."""
+def _parted(column: int, parts: NDArray[np.int32], given: _Given, seen: tuple[Floats, Floats]) -> bool:
+    """Whether a count may be at least one apart; only what hangs together with it is looked at, and what is seen of it kept."""
+    least, greatest = seen
+    if greatest[column] - least[column] >= _APART:
+        return True  # seen while another was looked at
     equal, right, most, bound = given
     inside = np.flatnonzero(parts == parts[column])
     rows, others = (np.flatnonzero(np.diff(one[:, inside].indptr)) for one in (equal, most))
     part = (equal[rows][:, inside], right[rows], most[others][:, inside], bound[others])
     goal = (inside == column).astype(np.float64)
-    seen = np.full(inside.size, np.inf), np.full(inside.size, -np.inf)
-    return -_reach(-goal, part, *seen) - _reach(goal, part, *seen)
+    own = least[inside], greatest[inside]
+    apart = -_reach(-goal, part, *own) - _reach(goal, part, *own) >= _APART
+    least[inside], greatest[inside] = own
+    return apart
 
 
 def beside(place: Place, counted: Counted, calendar: Calendar) -> Iterator[tuple[Place, bool]]:

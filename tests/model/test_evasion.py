@@ -1,7 +1,5 @@
 """Evasive and careless writing reads like the word it hides; what is not hidden stays; passages keep their place."""
 
-import time
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from model.evasion import undo
 from model.text import Span, clean
 from model.words import meant, readable, vocabulary
 from tests.model.test_text import PIECES
+from tests.timing import quickest
 
 
 def read(raw: str) -> str:
@@ -143,12 +142,7 @@ def test_a_text_with_nothing_to_undo_costs_under_a_millisecond() -> None:
         ("Je vous accompagne avec douceur vers un mieux-être durable, dans le respect de votre suivi médical. " * 5)[:500]
     )
     undo(text)
-    durations = []
-    for _ in range(50):
-        started = time.thread_time()
-        undo(text)
-        durations.append(time.thread_time() - started)
-    assert sorted(durations)[len(durations) // 2] < 0.001
+    assert quickest(lambda: [undo(text) for _ in range(50)], 0.05) / 50 < 0.001
 
 
 @pytest.mark.parametrize(
@@ -171,6 +165,4 @@ def test_a_text_with_nothing_to_undo_costs_under_a_millisecond() -> None:
 )
 def test_a_hostile_text_takes_no_longer_than_another(piece: str) -> None:
     text = clean((piece * 20_000)[:20_000])
-    started = time.process_time()
-    undo(text)
-    assert time.process_time() - started < 1
+    assert quickest(lambda: undo(text), 1) < 1

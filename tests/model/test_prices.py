@@ -1,6 +1,5 @@
 """Whatever the usual way an amount is written, it is read back; ranges, instalments and what is paid are told."""
 
-import time
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from model.numerals import number_of
 from model.prices import find_prices
 from model.text import clean
+from tests.timing import quickest
 
 UNITS = [
     "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze", "treize", "quatorze",
@@ -190,6 +190,4 @@ def test_any_mixture_is_read_inside_its_text(pieces: list[str]) -> None:
 )
 def test_hostile_texts_are_read_in_linear_time(piece: str) -> None:
     text = (piece * 20_000)[:20_000]
-    started = time.process_time()
-    list(find_prices(text))
-    assert time.process_time() - started < 2
+    assert quickest(lambda: list(find_prices(text)), 2) < 2

@@ -1,8 +1,8 @@
 """The data tables: each entry is found where it is written, each pattern does what its two sentences say, none is slow."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 import pytest
 import regex
@@ -13,6 +13,7 @@ from model.labels import INDICATOR_IDS
 from model.practices import is_sure
 from model.tables import Audience, Condition, Pattern, Practice, Title, load_tables
 from model.text import clean
+from tests.timing import quickest
 
 TABLES = load_tables()
 FAMILIES = {
@@ -176,7 +177,4 @@ def test_a_pattern_is_fast_on_hostile_texts(pattern: Pattern) -> None:
     own = {"example": " ".join(words) + " ", "first-word": f"{words[0]} ", "first-half": " ".join(words[: len(words) // 2]) + " "}
     for name, piece in (HOSTILE | own).items():
         text = (piece * LIMIT)[:LIMIT]
-        started = time.process_time()
-        for _ in compiled.finditer(text):
-            pass
-        assert time.process_time() - started < 0.5, name
+        assert quickest(partial(compiled.sub, "", text), 0.5) < 0.5, name

@@ -30,6 +30,7 @@ from service.batch.quoted import CsvRecord, csv_records
 from service.batch.records import Row, Source, UnreadableError
 from service.batch.rows import read_rows
 from service.workplace.tables import Limits, Record, read_records
+from tests.timing import growth
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(2_000_000_000, 5_000_000)
@@ -159,16 +160,11 @@ def test_every_line_of_any_quotes_is_read_or_told_once(line: str, times: int) ->
 
 
 def test_the_worst_quotes_cost_a_time_that_grows_as_the_file() -> None:
-    def seconds(lines: int) -> float:
+    def work(lines: int) -> None:
         endless = (Line('x","\n') for _ in range(lines))
-        started = time.thread_time()
         assert sum(1 for _ in csv_records(endless, ",")) > 0
-        return time.thread_time() - started
 
-    # In turn, and the least of each: a busy moment of the machine slows both.
-    spent = [(seconds(20_000), seconds(160_000)) for _ in range(3)]
-    one, eight = (min(times) for times in zip(*spent, strict=True))
-    assert eight < 24 * one  # sixty-four times, if it grew as the square
+    assert growth(work, 20_000, 160_000, limit=24) < 24  # sixty-four times, if it grew as the square
 
 
 # Lines, columns, names ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Texts made to harm who reads them: any character, orders given to a machine, a cost that must grow as their length."""
 
 import random
-import time
 import unicodedata
 
 import pytest
@@ -13,6 +12,7 @@ from model.records import Prediction
 from service.reading import encoded
 from service.terminal import explained
 from tests.harness.hostile_texts import LENGTHS, MADE, ORDERS, PLAIN, with_order
+from tests.timing import growth
 from training.corpus import AnnotatedText
 
 OFFER = "Je soigne le cancer par les plantes, arrêtez la chimio et venez au cabinet pour 60 €."
@@ -99,13 +99,6 @@ def test_the_cost_of_a_text_grows_as_its_length(analyser: Analyser, name: str) -
     options = Options(max_characters=200_000)
     made = MADE[name]
 
-    def seconds(length: int) -> float:
-        started = time.thread_time()
-        assert analyser.predict(made(length), options=options).status
-        return time.thread_time() - started
-
     analyser.predict(made(2_000), options=options)
-    short, long = LENGTHS[0], LENGTHS[1]
-    first = min(seconds(short) for _ in range(2))
     # Four times as long: sixteen times as dear, if it grew as the square.
-    assert seconds(long) < 8 * first + 0.5, name
+    assert growth(lambda length: analyser.predict(made(length), options=options), *LENGTHS[:2], limit=8, spare=0.5) < 8

@@ -1,7 +1,6 @@
 """Files of annotation tools made to harm: what is wrong is told, the rest is read, nothing else is ever raised."""
 
 import json
-import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import CorpusError
+from tests.timing import quickest
 from training.exchange import docbin, reading
 from training.exchange.formats import FORMATS, import_corpus
 
@@ -46,11 +46,11 @@ def test_a_quote_left_open_costs_its_own_line(tmp_path: Path) -> None:
 
 
 def test_quotes_without_end_cost_a_bounded_time(tmp_path: Path) -> None:
-    started = time.process_time()
-    texts, faults = read(tmp_path, "csv", "id,text,stance\n" + 'x","\n' * 3_000)
+    content = "id,text,stance\n" + 'x","\n' * 3_000
+    texts, faults = read(tmp_path, "csv", content)
     assert texts == []
     assert len(faults) >= 2_400
-    assert time.process_time() - started < 30
+    assert quickest(lambda: read(tmp_path, "csv", content), 30) < 30
 
 
 def test_two_columns_of_a_name_are_told(tmp_path: Path) -> None:
@@ -70,14 +70,14 @@ def test_lines_that_are_no_json_are_told_and_the_others_read(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("name", JSON_ARRAYS)
-@pytest.mark.parametrize("content", ["[" * 100_000, '[{"a": 1, "a": 2}]', "[NaN]", "[9" + "9" * 5_000 + "]"])
+@pytest.mark.parametrize("content", ["[" * 100_000, '[{"a": 1, "a": 2}]', "[NaN]", "[Infinity]", "[9" + "9" * 5_000 + "]"])
 def test_documents_that_are_no_json_are_refused(tmp_path: Path, name: str, content: str) -> None:
     with pytest.raises(CorpusError, match="JSON"):
         read(tmp_path, name, content)
 
 
 _VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )

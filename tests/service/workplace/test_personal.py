@@ -3,10 +3,10 @@
 import json
 import logging
 import logging.config
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from service.journaling import logging_settings
 from service.privacy.lexicon import lexicon
 from service.privacy.personal import KIND_NAMES, find_personal
 from service.workplace.masking import hide
+from tests.timing import growth
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "privacy"
 #: Kinds of the finder that the measured set has under one name.
@@ -182,16 +183,9 @@ def test_words_and_names_of_the_list_are_apart() -> None:
 def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
     """Twice the text, about twice the time: no pattern goes back and forth."""
 
-    def seconds(count: int) -> float:
-        best = 10.0
-        for turn in range(3):
-            start = time.thread_time()
-            find_personal(piece * count + str(turn))
-            best = min(best, time.thread_time() - start)
-        return best
-
-    short, long = (seconds(4_000 * times // len(piece)) for times in (1, 4))
-    assert long < 12 * short + 0.2
+    turn = count()
+    short, long = 4_000 // len(piece), 16_000 // len(piece)
+    assert growth(lambda times: find_personal(f"{piece * times}{next(turn)}"), short, long, limit=12, spare=0.2) < 12
 
 
 def test_lines_of_the_service_s_journal_are_masked(capsys: pytest.CaptureFixture[str]) -> None:

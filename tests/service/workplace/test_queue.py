@@ -20,6 +20,7 @@ from service.workplace.times import local_day
 from service.workplace.views import ViewError, remove_view, save_view, views_of
 from tests.service.workplace.conftest import Place
 from tests.service.workplace.volume import fill
+from tests.timing import quickest
 
 People = dict[Role, Person]
 _COUNT = 230
@@ -273,14 +274,9 @@ def test_every_page_is_quick_with_ten_thousand_texts(each_place: Place) -> None:
     fill(each_place.engine, 10_000)
     visitor = each_place.visitor("analyst")
     for query in QUERIES:
-        spent = []
-        for _ in range(2):
-            started = time.perf_counter()
-            answer = visitor.get(f"/file?{query}")
-            spent.append(time.perf_counter() - started)
-            assert answer.status_code == 200, query
-        # Twice what it may take on a machine of its own, once of two: other tests work beside.
-        assert min(spent) < 0.6, (query, spent)
+        assert visitor.get(f"/file?{query}").status_code == 200, query
+        # Twice what it may take on a machine of its own: other tests work beside.
+        assert quickest(lambda: visitor.get(f"/file?{query}"), 0.6, time.perf_counter) < 0.6, query  # noqa: B023 - called now
 
 
 def test_the_page_shows_filters_sorts_and_works_by_forms(place: Place) -> None:
