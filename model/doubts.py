@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import regex
@@ -25,22 +26,33 @@ _BEFORE_SURNAME: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
-    """What tells a doubtful name: words for it, words against it, and phrases (with a bar) that settle that it is not meant."""
+    """What tells a doubtful name: words for it, words against it, and phrases (with a bar) that settle that it is not meant.
+
+    Words of care speak for a name that asks for none. Patterns are made when first needed: a text brings few of 400 doubts.
+    """
 
     doubt: Doubt
-    needs: regex.Pattern[str]
-    unless: regex.Pattern[str] | None
-    never: regex.Pattern[str] | None
+    care_words: tuple[str, ...]
 
-    @classmethod
-    def of(cls, doubt: Doubt, care_words: Sequence[str]) -> "Rules":
-        """The rules of a doubt; words of care speak for a name that asks for none."""
-        needs = [word for need in doubt.needs or (_CARE,) for word in (care_words if need == _CARE else (need,))]
-        barred = [phrase for phrase in doubt.unless if _BAR in phrase]
-        unless = [phrase for phrase in doubt.unless if _BAR not in phrase]
-        return cls(doubt, any_of(needs), any_of(unless) if unless else None, any_of(barred) if barred else None)
+    @cached_property
+    def needs(self) -> regex.Pattern[str]:
+        """The words for it."""
+        needs = self.doubt.needs or (_CARE,)
+        return any_of([word for need in needs for word in (self.care_words if need == _CARE else (need,))])
+
+    @cached_property
+    def unless(self) -> regex.Pattern[str] | None:
+        """The words against it."""
+        words = [phrase for phrase in self.doubt.unless if _BAR not in phrase]
+        return any_of(words) if words else None
+
+    @cached_property
+    def never(self) -> regex.Pattern[str] | None:
+        """The phrases with a bar."""
+        barred = [phrase for phrase in self.doubt.unless if _BAR in phrase]
+        return any_of(barred) if barred else None
 
     def tell(self, around: str, spelt: bool | None, neighbours: int) -> bool:
         """Whether the name is meant.

@@ -122,7 +122,7 @@ class PracticeFinder:
             if practice.homonyms:
                 self._homonyms[practice.id] = any_of(practice.homonyms)
             for doubt in practice.doubtful:
-                self._rules[doubt] = Rules.of(doubt, care_words)
+                self._rules[doubt] = Rules(doubt, tuple(care_words))
             names = sorted(practice.variants, key=lambda variant: all(variant != name for name, _ in doubts))
             for variant in names:  # a form of a doubtful name is doubtful
                 name = _Name.of(practice.id, variant, doubts)

@@ -157,7 +157,7 @@ def studio(folder: Path, only: frozenset[str]) -> Iterator[Studio]:
                 add_item(connection, Received(_IN_DANGER, external_id="exemple", source="forum", channel="comment"))
             until(lambda: _read(engine, 601), "le texte ajouté n'est pas lu")
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+                browser = playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, "--lang=fr-FR"], env=os.environ | {"LANGUAGE": "fr"})
                 yield Studio(address, engine, people, browser, folder, only)
                 browser.close()
         finally:
@@ -205,7 +205,7 @@ def _reading_a_text(one: Studio) -> None:
     one.keep("campagne", page, 900)
     _case(one, page, text)
     page.goto("/observatoire?du=2025-09-01&au=2026-08-31")
-    until(lambda: "n. d." not in _again(page, "dl.tiles div:first-child dd"), "l'observatoire n'a pas compté")
+    until(lambda: _nearly_all_read(page), "l'observatoire n'a pas compté ce qui est lu")
     one.keep("observatoire", page, 900)
     page.context.close()
 
@@ -213,6 +213,13 @@ def _reading_a_text(one: Studio) -> None:
 def _again(page: Page, part: str = "main") -> str:
     page.reload()
     return page.locator(part).inner_text()
+
+
+def _nearly_all_read(page: Page) -> bool:
+    """Whether the observatory shows a count made once the texts were read, but the few in another language."""
+    page.reload()
+    texts, read = (page.locator("dl.tiles dd").nth(place).inner_text() for place in (0, 1))
+    return texts.isdigit() and read.isdigit() and int(read) > 0.9 * int(texts)
 
 
 def _case(one: Studio, page: Page, text: str) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.document import glance
+from model.doubts import Rules
 from model.practices import find_practices, is_sure
 from model.tables import Practice, load_tables
 from tests.timing import quickest
@@ -182,3 +183,12 @@ def test_finding_costs_less_than_a_millisecond_for_eighty_words() -> None:
 def test_hostile_texts_are_read_in_linear_time(piece: str) -> None:
     document = glance((piece * 20_000)[:20_000])
     assert quickest(lambda: find_practices(document.text, document.tokens), 3) < 3
+
+
+@pytest.mark.parametrize("practice", [one for one in load_tables().practices if one.doubtful], ids=lambda one: one.id)
+def test_what_tells_a_doubtful_name_can_be_looked_for(practice: Practice) -> None:
+    for doubt in practice.doubtful:
+        rules = Rules(doubt, load_tables().care_words)
+        assert rules.needs.pattern
+        assert (rules.unless is None) == all("|" in phrase for phrase in doubt.unless)
+        assert (rules.never is None) == all("|" not in phrase for phrase in doubt.unless)
