@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from service.access import add_access_handlers, guard
+from service.access import add_access_handlers, guard, session_of
 from service.calling import Calling
 from service.database import open_database
 from service.declared import declared_routes
@@ -33,7 +33,7 @@ from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tab
 from service.settings import Settings, load_settings, shared_folder
 from service.shutdown import drain, told_to_stop
 from service.slots import Slots
-from service.state import State
+from service.state import State, state_of
 from service.workplace.audit import inside_service, seal_with
 from service.workplace.opening import open_workplace, tell_link
 
@@ -93,7 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(import_module(f"service.routes.{name}").router)
     app.mount("/static", StaticFiles(directory=str(files("service").joinpath("static"))), name="static")
     add_handlers(app)
-    add_page_handlers(app)
+    add_page_handlers(app, lambda request: session_of(request, state_of(request)))
     add_outage_handlers(app)
     add_access_handlers(app)
     _surround(app, chosen)

@@ -1,5 +1,7 @@
 """HTML pages: one set of templates, the same frame, menu, filters and error page for all."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -7,9 +9,10 @@ from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from service.inert import in_order
@@ -162,8 +165,12 @@ def show_error(request: Request, status: int, title: str, detail: str) -> Respon
     return render(request, "error.html", person, status, title=title, detail=detail)
 
 
-def add_page_handlers(app: FastAPI) -> None:
-    """Answer `PageError` with a page, and show people a page where an address does not exist."""
+def add_page_handlers(app: FastAPI, recognise: Callable[[Request], object] = lambda _: None) -> None:
+    """Answer `PageError` with a page, and show people a page where an address does not exist.
+
+    `recognise` looks up the session of a request that no route has looked at: the page of an address that does not exist
+    keeps the menu of who is signed in.
+    """
     for_programs = app.exception_handlers[HTTPException]
 
     @app.exception_handler(PageError)
@@ -189,6 +196,8 @@ def add_page_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404 and wants_page(request):
+            with suppress(SQLAlchemyError):  # without the database, without the menu
+                await run_in_threadpool(recognise, request)
             return show_error(request, 404, "Page introuvable", "Cette adresse n'existe pas, ou plus.")
         answer: Response = await for_programs(request, error)  # type: ignore[misc]
         return answer

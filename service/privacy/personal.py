@@ -65,12 +65,20 @@ def find_personal(text: str, prediction: Prediction | None = None, known: Collec
 def personal_with(
     text: str, told: Iterable[tuple[str, int, int]], *, full: bool, known: Collection[str] = ()
 ) -> tuple[Personal, ...]:
-    """As `find_personal`, with the entities of a prediction; `full`: its names need not be looked for again."""
+    """As `find_personal`, with the entities of a prediction; `full`: its names need not be looked for again.
+
+    `text` may be the beginning only of what the entities are of: one that it cuts is found up to the cut.
+    """
     found = []
-    for kind, start, end in told:
-        if kind == "person" and (place := widened(text, (start, end))):
-            found.append(("person", *place))
-        elif kind in PRIVATE and kind != "person":
+    for kind, start, last in told:
+        end = min(last, len(text))
+        if start >= end:
+            continue
+        if kind == "person":
+            # Half a name says too little to be judged.
+            place = widened(text, (start, end)) if end == last else (start, end)
+            found += [("person", *place)] if place else []
+        elif kind in PRIVATE:
             found.append((kind, start, end))
     found += _found(text, pipeline=not full)
     found += _again(text, [text[start:end] for kind, start, end in found if kind == "person"])

@@ -123,6 +123,7 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
         done=done if done is not None and done.user_id == person.id else None,
         said=said_of(query, _SAID | {one.name: ("good", one.told) for one in values["lots"]}),
         unsearched=bool(wanted.q) and not terms_of(wanted.q),
+        left_aside=Filter.left_aside(raw),
         replaced=partial(replace, wanted),
         address=queue_address,
         open_address=text_address,

@@ -99,6 +99,19 @@ class Filter:
             **(kept | {"q": kept.get("q", "")[:LONGEST]}),
         )
 
+    @classmethod
+    def left_aside(cls, query: str) -> list[str]:
+        """What an address asks and `read` left aside, as « name=value »; names that are no filter's are not looked at."""
+        given, wanted = parse_qs(query[:4_000]), cls.read(query)
+        aside = []
+        for field in fields(cls):
+            sent, kept = given.get(field.name, []), getattr(wanted, field.name)
+            if isinstance(kept, tuple):
+                aside += [f"{field.name}={value[:40]}" for value in sent if value not in kept]
+            elif sent and kept == field.default != sent[-1].strip():
+                aside.append(f"{field.name}={sent[-1][:40]}")
+        return aside
+
     def query(self) -> str:
         """The address's query that reads as this filter."""
         pairs: list[tuple[str, str]] = []

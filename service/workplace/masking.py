@@ -75,9 +75,7 @@ def hidden_texts(connection: Connection, texts: Mapping[str, str], person: Perso
 
 
 def _hidden(text: str, told: _Told) -> str:
-    # What the prediction found after this beginning is not in it.
-    entities = [one for one in told.entities if one[2] <= len(text)]
-    return hide_spans(text, ((one.start, one.end) for one in personal_with(text, entities, full=told.full)))
+    return hide_spans(text, ((one.start, one.end) for one in personal_with(text, told.entities, full=told.full)))
 
 
 def hidden_text(connection: Connection, item_id: str, text: str, person: Person) -> str:

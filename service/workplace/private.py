@@ -7,7 +7,7 @@ from typing import Final
 from model.records import Prediction
 from service.privacy.personal import PRIVATE, find_personal
 
-__all__ = ["MASK", "PRIVATE", "Piece", "Shown", "hidden", "private_spans", "private_words", "reached", "shown"]
+__all__ = ["MASK", "PRIVATE", "Piece", "Shown", "beginning", "private_spans", "private_words", "reached", "shown"]
 
 MASK: Final = "■"
 
@@ -56,6 +56,6 @@ def private_words(text: str, prediction: Prediction | None) -> set[str]:
     return {text[start:end] for start, end in private_spans(text, prediction)}
 
 
-def hidden(text: str, prediction: Prediction | None, *, masked: bool) -> str:
-    """A text, or its beginning, with its personal data masked if asked."""
-    return "".join(piece.text for piece in shown(text, prediction, 0, len(text), masked=masked))
+def beginning(text: str, prediction: Prediction | None, size: int, *, masked: bool) -> str:
+    """The first characters of a text, with its personal data masked if asked; found in the whole, as the prediction is of it."""
+    return "".join(piece.text for piece in shown(text, prediction, 0, min(size, len(text)), masked=masked))

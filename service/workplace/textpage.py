@@ -21,7 +21,7 @@ from service.workplace.forms import Form, passages_of, proposed
 from service.workplace.items import Item, find_item
 from service.workplace.masking import hide
 from service.workplace.people import Person
-from service.workplace.private import MASK, Piece, Shown, hidden, private_words, shown
+from service.workplace.private import MASK, Piece, Shown, beginning, private_words, shown
 from service.workplace.reading import blind_among, blind_for
 from service.workplace.said import newest_prediction
 from service.workplace.schema import GOLDEN, ITEMS, PREDICTIONS, USERS
@@ -285,7 +285,7 @@ def page_values(whole: Whole, person: Person) -> dict[str, Any]:
         "part": lambda start, end: shown(whole.item.text, prediction, start, end, masked=masked),
         "hide": lambda value: masked_text(value, masked=masked),
         "unnamed": lambda value: hide(value, masked, known),
-        "beginning": " ".join(hide(hidden(whole.item.text[:_BEGINNING], prediction, masked=masked), masked).split())[:_TITLE],
+        "beginning": " ".join(hide(beginning(whole.item.text, prediction, _BEGINNING, masked=masked), masked).split())[:_TITLE],
         "history": told(whole, person, masked=masked),
         "names": NAMES,
         "level_names": LEVEL_NAMES,

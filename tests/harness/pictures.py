@@ -157,7 +157,7 @@ def studio(folder: Path, only: frozenset[str]) -> Iterator[Studio]:
                 add_item(connection, Received(_IN_DANGER, external_id="exemple", source="forum", channel="comment"))
             until(lambda: _read(engine, 601), "le texte ajouté n'est pas lu")
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, "--lang=fr-FR"], env=os.environ | {"LANGUAGE": "fr"})
+                browser = playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, "--lang=fr-FR"])
                 yield Studio(address, engine, people, browser, folder, only)
                 browser.close()
         finally:

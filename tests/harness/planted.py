@@ -30,6 +30,7 @@ _LARGEST: Final = 5_000
 _ALONE: Final = 0.5
 _ZIPF: Final = 0.95
 _WORDS: Final = (35, 110)
+_ALONE_FROM: Final = 50_000_000
 _SOURCES: Final = 40
 _START: Final = datetime(2025, 1, 6, tzinfo=UTC)
 #: The number that so many texts give, or a tenth of them where that is less.
@@ -95,8 +96,9 @@ def _text(place: int, campaign: int, rank: int, *, platform: bool, total: int) -
     size = own.randint(*_WORDS)
     words = _drawn(own, size)
     kind = own.random()
-    number = own.randrange(10**8)
-    author = f"@compte{own.randrange(10**6)}x" if own.random() < 0.3 else None
+    # Nobody else's: two campaigns that gave one number by chance would rightly be joined.
+    number = campaign if campaign >= 0 else _ALONE_FROM + place
+    author = f"@compte{number}x" if own.random() < 0.3 else None
     source = own.choices(range(_SOURCES), cum_weights=_source_weights())[0]
     if campaign >= 0 and kind < 0.1:
         # Nothing but its number joins the texts of this campaign.

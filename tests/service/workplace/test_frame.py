@@ -27,6 +27,13 @@ def test_help_for_victims_is_one_link_away_on_every_page(place: Place, path: str
     assert 'href="/aide"' in page[page.index("<footer>") :]
 
 
+def test_an_address_that_does_not_exist_keeps_the_menu_of_who_is_signed_in(place: Place) -> None:
+    for visitor, menu in ((place.visitor("analyst"), True), (place.client(), False)):
+        answer = visitor.get("/nulle-part", headers={"accept": "text/html"})
+        assert answer.status_code == 404
+        assert ('class="menu' in answer.text) is menu
+
+
 def test_the_menu_takes_one_line_where_there_is_room(browsed: Place) -> None:
     page = browsed.page("administrator")
     page.goto("/aide")

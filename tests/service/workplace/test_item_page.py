@@ -1,24 +1,29 @@
 """The page of a text, by program and in a real browser: read, select, decide, undo, mask; no script is needed."""
 
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from markupsafe import escape
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
+from model.analyser import Analyser
 from model.records import Prediction
 from service.titles import BESIDE, NOT_ADMITTED
 from service.workplace.choices import choose
 from service.workplace.claims import claim
 from service.workplace.decided import Decided, decisions_of
 from service.workplace.items import Received, add_item, keep_prediction
+from service.workplace.people import set_masks
 from tests.service.workplace.conftest import Place, Read
 from tests.service.workplace.looks import assert_accessible
 from tests.service.workplace.volume import fill
 
 pytestmark = pytest.mark.browser
+DEMO = Path(__file__).parents[3] / "service" / "data" / "demo" / "demo.jsonl"
 TEXT = (
     "Je guéris le zona 😊 en deux séances.\r\nLaissez vos cachets. Je guéris aussi les verrues, écrivez à lou@exemple.example !"
 )
@@ -107,6 +112,22 @@ def test_a_decision_is_made_without_scripts(place: Place) -> None:
     assert "retirée" in visitor.get(undone.headers["location"]).text
     stale = visitor.post(f"/textes/{id}/decision", sent | quotes | {"request": "autre"})
     assert stale.status_code == 409
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_long_texts_that_name_people_open(place: Place, analyser: Analyser, *, masked: bool) -> None:
+    """Every fourth text of the demonstration, as the model reads it; the heading shows the beginning only, names come later."""
+    set_masks(place.engine, place.people["analyst"], masks=masked)
+    visitor = place.visitor("analyst")
+    named = 0
+    for text in [json.loads(line)["text"] for line in DEMO.read_text(encoding="utf-8").splitlines()][::4]:
+        said = analyser.predict(text)
+        named += any(one.kind == "person" and one.start > 200 for one in said.entities)
+        answer = visitor.get(f"/textes/{new_text(place.engine, text, said)}")
+        assert answer.status_code == 200, text
+        # What is personal is found in the whole text, also where the beginning alone is shown.
+        assert not masked or all(one.text not in answer.text for one in said.entities if one.kind in ("email", "phone"))
+    assert named > 3
 
 
 def test_confirming_keeps_what_the_model_said(place: Place, flagged: Read) -> None:

@@ -10,7 +10,7 @@ from service.workplace.filters import Filter
 from service.workplace.items import Received, add_item, keep_prediction
 from service.workplace.masking import hidden_text, hide
 from service.workplace.people import Person, Role, find_person, set_masks
-from service.workplace.private import hidden
+from service.workplace.private import beginning
 from service.workplace.queue import page_of
 from tests.service.workplace.made import prediction
 
@@ -43,12 +43,14 @@ def test_notes_hide_the_names_of_their_text() -> None:
 
 
 def test_texts_keep_their_places() -> None:
-    shown = hidden(TEXT, said(), masked=True)
+    shown = beginning(TEXT, said(), 1_000, masked=True)
     assert len(shown) == len(TEXT)
     for secret in ("Marie", "06 12", "lou"):
         assert secret not in shown
     assert "reiki à Pau" in shown
-    assert hidden(TEXT, said(), masked=False) == TEXT
+    assert beginning(TEXT, said(), 1_000, masked=False) == TEXT
+    for size in range(len(TEXT)):
+        assert beginning(TEXT, said(), size, masked=True) == shown[:size]
 
 
 def test_the_setting_is_kept_with_the_person_and_holds_in_lists(engine: Engine, people: dict[Role, Person]) -> None:

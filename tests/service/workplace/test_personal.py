@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from service.journaling import logging_settings
 from service.privacy.lexicon import lexicon
-from service.privacy.personal import KIND_NAMES, find_personal
+from service.privacy.personal import KIND_NAMES, find_personal, personal_with
 from service.workplace.masking import hide
 from tests.timing import growth
 
@@ -168,6 +168,20 @@ def test_whatever_is_written_is_read(text: str) -> None:
         assert one.kind in KIND_NAMES
         assert last <= one.start < one.end <= len(text)
         last = one.end
+
+
+@given(st.data())
+def test_the_beginning_of_a_text_is_read_with_what_is_said_of_the_whole(data: st.DataObject) -> None:
+    text = "Demandez Corinne au cabinet, ou écrivez à lou@exemple.example. Le soin dure une heure, dit Jean-Hugues Delcambrel."
+    told = [
+        (kind, text.index(name), text.index(name) + len(name))
+        for kind, name in (("email", "lou@exemple.example"), ("person", "Jean-Hugues Delcambrel"), ("person", "Corinne"))
+    ]
+    cut = data.draw(st.integers(0, len(text)))
+    found = personal_with(text[:cut], told, full=True)
+    assert all(0 <= one.start < one.end <= cut for one in found)
+    for _, start, end in told:  # what is cut in its middle is hidden too
+        assert start >= cut or any(one.start <= start and min(end, cut) <= one.end for one in found), text[:cut]
 
 
 def test_words_and_names_of_the_list_are_apart() -> None:

@@ -1,5 +1,6 @@
 """The queue finds, sorts and pages what is asked for, alike on both databases, and stays quick."""
 
+import html
 import time
 from collections.abc import Callable
 from functools import partial
@@ -68,6 +69,16 @@ def test_every_sort_shows_each_text_once_and_the_valueless_last(engine: Engine, 
     filled = [(values[id], id) for id in found if values[id] is not None]
     assert filled == sorted(filled, reverse=way == "desc")
     assert [values[id] for id in found[len(filled) :]] == [None] * (len(found) - len(filled))
+
+
+def test_what_the_queue_does_not_know_is_told_and_left_aside(place: Place) -> None:
+    fill(place.engine, 3)
+    visitor = place.visitor("analyst")
+    answer = visitor.get("/file?tout=1&niveau=9&niveau=2&tri=foo&depuis=2026-13-01&danger=&sens=desc&page=4")
+    assert answer.status_code == 200
+    assert "« niveau=9 », « depuis=2026-13-01 », « tri=foo »" in html.unescape(answer.text)
+    for known in ("", "?tout=1&niveau=2&niveau=sans&q=reiki&tri=recu&sens=asc&depuis=2026-01-01&danger=1", "?niveau=&q=&tri="):
+        assert "la file ne connaît pas" not in html.unescape(visitor.get(f"/file{known}").text), known
 
 
 def test_filters_find_what_they_name(engine: Engine, people: People) -> None:
