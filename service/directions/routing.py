@@ -180,9 +180,35 @@ def has_source(practice: Practice) -> bool:
 
 
 def reason_of(condition: str, situation: Situation) -> str:
-    """A condition in words, with what shows it in the texts: « Le texte nomme un appareil : « boîtier » », and where."""
-    names = [one.name for one in situation.parts if one.name and condition in one.conditions - one.told]
-    return _words_of(condition, situation) + _named(names)
+    """A condition in words, with what shows it and where: « Le texte nomme un appareil : « boîtier » (texte 2) »."""
+    tables = load_directions()
+    kind, _, value = condition.partition(":")
+    if kind == "danger":
+        return _danger(condition, tables.dangers[value], value, situation)
+    showing = [one for one in situation.parts if condition in one.conditions - one.told]
+    names = _names(showing)
+    if kind == "practice":
+        name = next(one.name for one in load_tables().practices if one.id == value)
+        return f"Pratique nommée : {name}{_named(names)}"
+    grounds = _where(condition, situation, showing)
+    if kind == "sign":
+        return _with(f"Indice relevé, « {INDICATOR_NAMES[value]} »", names, grounds)
+    if kind == "order":
+        return _with(f"Titre affiché, qui relève de l'{value}", names, grounds)
+    return _with(tables.conditions[condition], names, grounds, quote=condition != "beside_title")
+
+
+#: Words that show something, each with the names of the texts that hold them.
+_Where = list[tuple[str, list[str]]]
+
+
+def _names(texts: Sequence[Shown]) -> list[str]:
+    return [one.name for one in texts if one.name]
+
+
+def _where(condition: str, situation: Situation, showing: Sequence[Shown]) -> _Where:
+    words = situation.grounds.get(condition, ())
+    return [(word, _names([one for one in showing if word in one.grounds.get(condition, ())])) for word in words]
 
 
 def _named(names: Sequence[str]) -> str:
@@ -197,39 +223,35 @@ def _named(names: Sequence[str]) -> str:
     return f" ({shown}{f' et {more} de plus' if more > 0 else ''})"
 
 
-def _words_of(condition: str, situation: Situation) -> str:
-    tables = load_directions()
-    kind, _, value = condition.partition(":")
-    grounds = list(situation.grounds.get(condition, ()))
-    if kind == "danger":
-        return _danger(tables.dangers[value], value, situation, grounds)
-    if kind == "practice":
-        name = next(one.name for one in load_tables().practices if one.id == value)
-        return f"Pratique nommée : {name}"
-    if kind == "sign":
-        return _with(f"Indice relevé, « {INDICATOR_NAMES[value]} »", grounds)
-    if kind == "order":
-        return _with(f"Titre affiché, qui relève de l'{value}", grounds)
-    return _with(tables.conditions[condition], grounds, quote=condition != "beside_title")
-
-
-def _danger(said: str, letter: str, situation: Situation, grounds: Sequence[str]) -> str:
+def _danger(condition: str, said: str, letter: str, situation: Situation) -> str:
     """What sources say of practices; or, where there is none, that the table of Vigie alone supposes it."""
     named = [one for one in load_tables().practices if one.id in situation.practices and letter in one.danger]
-    stated = sorted(one.name for one in named if has_source(one))
-    if not stated and named:
+    stated = [one for one in named if has_source(one)]
+    told = sorted(stated or named, key=lambda one: one.name)
+    naming = {one.id: [text for text in situation.parts if f"practice:{one.id}" in text.conditions] for one in told}
+    # A text that names but a practice without source is no text of which sources say anything.
+    showing = [text for text in situation.parts if any(text in texts for texts in naming.values())]
+    words = f"Pratique nommée dont les sources disent « {said} »"
+    if named and not stated:
         words = f"Danger supposé par la table de Vigie, sans source, à vérifier, « {said} »"
-        return _with(words, sorted(one.name for one in named), quote=False)
-    return _with(f"Pratique nommée dont les sources disent « {said} »", stated or grounds, quote=False)
+    if not named:
+        showing = [one for one in situation.parts if condition in one.conditions]
+        return _with(words, _names(showing), _where(condition, situation, showing), quote=False)
+    return _with(words, _names(showing), [(one.name, _names(naming[one.id])) for one in told], quote=False)
 
 
-def _with(words: str, grounds: Sequence[str], *, quote: bool = True) -> str:
+def _with(words: str, names: Sequence[str], grounds: _Where, *, quote: bool = True) -> str:
+    """Words, what shows them, and where: each quotation is followed by the texts that hold it, and by no other."""
     if not grounds:
-        return words
-    shown = [_short(ground) for ground in grounds[:_MOST_GROUNDS]]
-    more = len(grounds) - len(shown)
-    listed = ", ".join(f"« {one} »" if quote else one for one in shown) + (f" et {more} de plus" if more > 0 else "")
-    return f"{words} : {listed}"
+        return words + _named(names)
+    kept, more = grounds[:_MOST_GROUNDS], len(grounds) - _MOST_GROUNDS
+    shown = [f"« {_short(word)} »" if quote else _short(word) for word, _ in kept]
+    beyond = f" et {more} de plus" if more > 0 else ""
+    if all(where == names for _, where in kept):
+        return f"{words} : {', '.join(shown)}{beyond}{_named(names)}"
+    listed = ", ".join(one + _named(where) for one, (_, where) in zip(shown, kept, strict=True))
+    others = set(names) - {name for _, where in kept for name in where}
+    return f"{words}{_named(names) if others else ''} : {listed}{beyond}"
 
 
 def _short(ground: str) -> str:

@@ -58,6 +58,22 @@ def test_reasons_name_the_texts_where_there_are_several() -> None:
     assert not [reason for one in recipients(situation_of(texts[:1])) for reason in one.reasons if "(texte" in reason]
 
 
+def test_each_quotation_is_followed_by_the_texts_that_hold_it_and_by_no_other() -> None:
+    healer = [("naturopathe", "naturopathe", 0)]
+    texts = [
+        read("miracle_cure", practices=["magnetisme"]),
+        read("miracle_cure", practices=["magnetisme", "jeune-hydrique"], evidence="guérit tout"),
+        read("miracle_cure", status="unregulated", titles=healer, evidence="guérit tout"),
+    ]
+    names = [Known(name=f"texte {number}", author=author) for number, author in ((1, "A"), (2, "B"), (3, "C"))]
+    found = {one.id: one.reasons for one in recipients(situation_of(texts, known=names))}
+    said = " ".join(reason for reasons in found.values() for reason in reasons)
+    assert "L'auteur n'affiche pas de titre de profession de santé (textes 1, 2, 3) : « naturopathe » (texte 3)" in found["ars"]
+    cured = "Indice relevé, « promesse de guérison » : « un passage » (texte 1), « guérit tout » (textes 2, 3)"
+    assert cured in found["ars"]
+    assert "« danger pour la vie, toxique » : Jeûne hydrique (texte 2)" in said
+
+
 @pytest.mark.parametrize("region", ["Québec", "Suisse romande", "Wallonie", "Bruxelles", "Genève, Suisse", "CANADA"])
 def test_a_text_from_abroad_is_offered_help_and_the_country_s_authority_alone(region: str) -> None:
     said = read("breaking_with_medicine", "miracle_cure", "undue_influence", level=3, targets=["minor"])
