@@ -20,6 +20,7 @@ from fastapi.responses import RedirectResponse, Response
 from service.exposure import host_of, is_loopback
 from service.pages import PageError, wants_page
 from service.problems import ApiError, problem
+from service.said_once import unsaid
 from service.state import State, StateDep
 from service.workplace.audit import showed_key
 from service.workplace.keys import ROLE_OF, KeyHolder, Scope, find_key
@@ -252,10 +253,10 @@ def same_origin(request: Request) -> bool:
 
 
 def after_sign_in(wanted: str, otherwise: str) -> str:
-    """Where to go once signed in: a path of ours, never another site."""
+    """Where to go once signed in: a path of ours, never another site, that says nothing was done."""
     parts = urlsplit(wanted)
     plain = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and wanted.isprintable()
-    return wanted if plain and not parts.scheme and not parts.netloc else otherwise
+    return unsaid(wanted) if plain and not parts.scheme and not parts.netloc else otherwise
 
 
 def add_access_handlers(app: FastAPI) -> None:

@@ -30,6 +30,7 @@ from service.pages import add_page_handlers
 from service.problems import add_handlers
 from service.rates import RateLimit, allowances
 from service.routes import WORKPLACE_ROUTES, WORKPLACE_TASKS, page, predict, tables
+from service.said_once import SaidOnce
 from service.settings import Settings, load_settings, shared_folder
 from service.shutdown import drain, told_to_stop
 from service.slots import Slots
@@ -104,6 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _surround(app: FastAPI, chosen: Settings) -> None:
     """What every request goes through: the last added is met first."""
+    app.add_middleware(SaidOnce)
     app.add_middleware(BodyLimit, limit=chosen.max_body_bytes)
     app.add_middleware(Overload)
     if any(allowances(chosen).values()):

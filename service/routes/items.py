@@ -20,7 +20,7 @@ from service.state import State, StateDep
 from service.workplace.audit import record
 from service.workplace.claims import Taken, claim, free, release, renew
 from service.workplace.comments import CommentError, add_comment
-from service.workplace.decided import decision_of_request
+from service.workplace.decided import decision_of_request, own_standing
 from service.workplace.decisions import ChangedError, DecisionError, DisputedError, decide, find_decision, withdraw
 from service.workplace.filters import Filter
 from service.workplace.forms import Form, again, last_seen, read_verdict, typed
@@ -86,7 +86,7 @@ def _show(request: Request, state: State, person: Person, whole: Whole, form: Fo
     prediction = whole.prediction
     artefact = state.analyser.artefact
     with state.engine.connect() as connection:
-        done = find_decision(connection, query.get("fait", [""])[-1][:36])
+        done = own_standing(connection, query.get("fait", [""])[-1][:36], person.id)
         panels = panels_of(ITEM_PANELS, connection, whole.item, person)
     note_opened(state.engine, whole, person)
     return render(
@@ -100,7 +100,7 @@ def _show(request: Request, state: State, person: Person, whole: Whole, form: Fo
         mine=whole.claim is not None and whole.claim.user_id == person.id,
         held=whole.claim if whole.claim is not None and whole.claim.user_id != person.id else None,
         point=thresholds(prediction, artefact.points, artefact.version) if prediction else None,
-        done=done if done is not None and done.user_id == person.id else None,
+        done=done,
         said=said_of(query, _SAID),
         sheets=any(getattr(route, "path", "").startswith("/pratiques/{") for route in request.app.routes),
         panels=panels,

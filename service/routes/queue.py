@@ -19,7 +19,7 @@ from service.routes import LOT_ACTIONS
 from service.state import State, StateDep
 from service.workplace.audit import record
 from service.workplace.claims import claim_many, claimed_by, release, release_all
-from service.workplace.decisions import find_decision
+from service.workplace.decided import own_standing
 from service.workplace.filters import SORTS, STATE_NAMES, STATES, Filter
 from service.workplace.panels import lot_actions_of
 from service.workplace.people import Person, list_people
@@ -92,7 +92,7 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
     with state.engine.connect() as connection:
         counts = counts_of(connection, wanted, person)
         page = page_of(connection, wanted, person, after=after, before=before, found=counts.total)
-        done = find_decision(connection, query.get("fait", [""])[-1][:36])
+        done = own_standing(connection, query.get("fait", [""])[-1][:36], person.id)
         values: dict[str, Any] = {
             "page": page,
             "counts": counts,
@@ -120,7 +120,7 @@ def show(request: Request, state: StateDep, person: AnalystDep) -> Response:
         channel_names=CHANNEL_NAMES,
         names=NAMES,
         practices=load_tables().practices,
-        done=done if done is not None and done.user_id == person.id else None,
+        done=done,
         said=said_of(query, _SAID | {one.name: ("good", one.told) for one in values["lots"]}),
         unsearched=bool(wanted.q) and not terms_of(wanted.q),
         left_aside=Filter.left_aside(raw),

@@ -121,6 +121,11 @@ def find_decision(connection: Connection, id: str) -> Decided | None:
     return next(iter(list(_read(connection, _select().where(DECISIONS.c.id == id)))), None)
 
 
+def own_standing(connection: Connection, id: str, person_id: str) -> Decided | None:
+    """The record of this identifier, if it is this person's and holds."""
+    return next(iter(list(valid_decisions(connection, DECISIONS.c.id == id, DECISIONS.c.user_id == person_id))), None)
+
+
 def decision_of_request(connection: Connection, request: str) -> Decided | None:
     """The record that a form of this token made, if it was received before."""
     return next(iter(list(_read(connection, _select().where(DECISIONS.c.request == request)))), None)

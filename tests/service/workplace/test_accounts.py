@@ -43,13 +43,13 @@ def csrf_of(client: httpx.Client) -> str:
 
 def test_sign_in_leads_where_one_was_going(each_place: Place) -> None:
     client = each_place.client()
-    asked = client.get("/compte?fait=cle")
+    asked = client.get("/compte?vue=cles")
     assert asked.status_code == 303
-    assert asked.headers["location"] == "/connexion?suite=/compte%3Ffait%3Dcle"
+    assert asked.headers["location"] == "/connexion?suite=/compte%3Fvue%3Dcles"
     form = client.get(asked.headers["location"])
-    assert 'value="/compte?fait=cle"' in form.text
-    entered = sign_in(client, " ANALYST ", suite="/compte?fait=cle")
-    assert (entered.status_code, entered.headers["location"]) == (303, "/compte?fait=cle")
+    assert 'value="/compte?vue=cles"' in form.text
+    entered = sign_in(client, " ANALYST ", suite="/compte?vue=cles")
+    assert (entered.status_code, entered.headers["location"]) == (303, "/compte?vue=cles")
     cookie = entered.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie

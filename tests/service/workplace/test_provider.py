@@ -261,8 +261,8 @@ def test_the_flow_is_that_of_the_book(signing: Place, provider: Provider) -> Non
     assert sent["redirect_uri"] == f"{signing.url}{BACK}"
     for secret in (sent["state"], sent["nonce"]):
         assert secret not in cookie
-    entered = come_in(client, "/compte?fait=cle")
-    assert entered.headers["location"] == "/compte?fait=cle"
+    entered = come_in(client, "/compte?vue=cles")
+    assert entered.headers["location"] == "/compte?vue=cles"
     last = provider.asked[-1]
     challenge = urlsafe_b64encode(sha256(last["verifier"].encode()).digest()).rstrip(b"=").decode()
     assert challenge == last["code_challenge"]
