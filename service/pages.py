@@ -72,6 +72,8 @@ class PageError(Exception):
     status: int
     title: str
     detail: str
+    #: Where to go on from there, before the queue: an address and its words.
+    back: tuple[str, str] | None = None
 
 
 def percent(value: float) -> str:
@@ -156,13 +158,13 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(("/v1/", "/label-studio/"))
 
 
-def show_error(request: Request, status: int, title: str, detail: str) -> Response:
-    """An error as a page for people, as problem details for programs."""
+def show_error(request: Request, status: int, title: str, detail: str, back: tuple[str, str] | None = None) -> Response:
+    """An error as a page for people, as problem details for programs; `back`: where to go on, an address and its words."""
     if not wants_page(request):
         return problem(status, detail)
     session = getattr(request.state, "session", None)
     person = session.person if session else None
-    return render(request, "error.html", person, status, title=title, detail=detail)
+    return render(request, "error.html", person, status, title=title, detail=detail, back=back)
 
 
 def add_page_handlers(app: FastAPI, recognise: Callable[[Request], object] = lambda _: None) -> None:
@@ -175,7 +177,7 @@ def add_page_handlers(app: FastAPI, recognise: Callable[[Request], object] = lam
 
     @app.exception_handler(PageError)
     async def page_error(request: Request, error: PageError) -> Response:
-        return show_error(request, error.status, error.title, error.detail)
+        return show_error(request, error.status, error.title, error.detail, error.back)
 
     @app.exception_handler(BusyError)
     async def busy(request: Request, error: BusyError) -> Response:

@@ -68,10 +68,7 @@ def directions(content: Mapping[str, Any]) -> list[Block]:
             ("Ce qu'il traite", line(one["takes"])),
             ("Comment", line(_joined(one["how"], one["phone"], one["link"]))),
             ("Base légale", line(one["legal_basis"])),
-            (
-                "Source",
-                line(" ".join(part for part in (one["source"], one["source_date"], _mark(one["verify"]).strip()) if part)),
-            ),
+            ("Source", line(one["source_told"])),
         ]
         blocks.append(facts(rows))
     if content["sendings"]:

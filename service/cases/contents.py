@@ -60,7 +60,12 @@ def add_texts(connection: Connection, case_id: str, person: Person, item_ids: Se
     if missing := [id for id in wanted if id not in known]:
         raise CaseError(f"Textes : {missing[0][:40]} n'existe pas.")
     if blind := hidden_among(connection, known, person):
-        raise CaseError(f"{len(blind)} texte(s) sont à lire à l'aveugle : ils ne peuvent pas encore entrer dans un dossier.")
+        some = (
+            "1 texte est à lire à l'aveugle : il ne peut"
+            if len(blind) == 1
+            else f"{len(blind)} textes sont à lire à l'aveugle : ils ne peuvent"
+        )
+        raise CaseError(f"{some} pas encore entrer dans un dossier.")
     here = {kept.item_id: kept.place for kept in texts_of(connection, case_id)}
     fresh = [id for id in wanted if id not in here]
     if len(here) + len(fresh) > MOST_TEXTS:

@@ -10,16 +10,16 @@ from typing import Any, Final
 
 from model.labels import INDICATOR_IDS, INDICATOR_NAMES
 from service.cases.cases import STATUS_NAMES
+from service.cases.excerpts import passage_of
 from service.cases.gathering import APART_NAMES, Gathered, Read, SetApart
 from service.cases.guidance import advice_block, law_questions, practice_sources, proposed_recipients, situation_of_texts
 from service.cases.thirds import Masks, Span, shown
 from service.cases.told import KIND, Told, awaiting, told_of
+from service.themes import theme_name
 from service.workplace.decided import REASON_NAMES, Decided, Mark
 from service.workplace.textpage import CHANNEL_NAMES, KIND_NAMES, LEVEL_NAMES, NAMES, POINT_NAMES, VERDICT_NAMES
 
 FORMAT: Final = "vigie-dossier-1"
-#: Characters of the text shown on either side of a passage.
-_AROUND: Final = 160
 WITNESS: Final = "[auteur masqué]"
 HIDDEN_URL: Final = "[adresse masquée]"
 
@@ -151,7 +151,7 @@ def _about(one: Read | SetApart, gathered: Gathered, masks: Masks) -> dict[str, 
         "external_id": masks.words(item.external_id) or None,
         "source": masks.words(item.source),
         "channel": CHANNEL_NAMES.get(item.channel or "", item.channel),
-        "theme": item.theme,
+        "theme": theme_name(item.theme) if item.theme else None,
         "captured_at": _at(item.captured_at),
         "received_at": _at(item.received_at),
         "sha256": item.sha256,
@@ -232,21 +232,7 @@ def _decision(decided: Decided, one: Read, gathered: Gathered, masks: Masks, spa
         "note": masks.words(decided.note) or None,
         "model_version": decided.model_version,
         "operating_point": decided.operating_point,
-        "passages": [_passage(mark.label, text, mark.start, mark.end, spans) for mark in sorted(decided.indicators)],
-    }
-
-
-def _passage(label: str, text: str, start: int, end: int, spans: Sequence[Span]) -> dict[str, Any]:
-    before, after = max(0, start - _AROUND), min(len(text), end + _AROUND)
-    return {
-        "indicator": label,
-        "name": INDICATOR_NAMES[label],
-        # Places are those of the text as received, masked or not.
-        "start": start,
-        "end": end,
-        "text": shown(text, start, end, spans),
-        "before": ("…" if before else "") + shown(text, before, start, spans),
-        "after": shown(text, end, after, spans, alone=False) + ("…" if after < len(text) else ""),
+        "passages": [passage_of(mark.label, text, mark.start, mark.end, spans) for mark in sorted(decided.indicators)],
     }
 
 

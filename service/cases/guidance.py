@@ -11,7 +11,7 @@ from service.cases.told import Told
 from service.directions.advice import AUDIENCES, advice_for
 from service.directions.routing import questions, recipients
 from service.directions.situations import Known, Situation, situation_of
-from service.directions.tables import load_directions
+from service.directions.tables import Authority, host_of, load_directions
 from service.workplace.decided import Decided
 from service.workplace.items import Item
 
@@ -53,17 +53,28 @@ def situation_of_texts(
 
 def proposed_recipients(situation: Situation, chosen: Sequence[str]) -> list[dict[str, Any]]:
     """Whom to consider, with the reasons; those that people chose are marked, those that only people chose come last."""
+    table = {authority.id: authority for authority in load_directions().authorities}
+    reasons = {one.id: list(one.reasons) for one in recipients(situation)}
+    why = ["Choisi par les personnes en charge du dossier."]
+    reasons |= {id: why for id in table if id in chosen and id not in reasons}
     fields = ("id", "name", "takes", "how", "link", "phone", "legal_basis", "source", "source_date", "verify")
-    found = [
-        {name: getattr(one, name) for name in fields} | {"reasons": list(one.reasons), "chosen": one.id in chosen}
-        for one in recipients(situation)
+    return [
+        {name: getattr(table[id], name) for name in fields}
+        | {"source_told": _source_told(table[id]), "reasons": given, "chosen": id in chosen}
+        for id, given in reasons.items()
     ]
-    here = {one["id"] for one in found}
-    for authority in load_directions().authorities:
-        if authority.id in chosen and authority.id not in here:
-            why = ["Choisi par les personnes en charge du dossier."]
-            found.append({name: getattr(authority, name) for name in fields} | {"reasons": why, "chosen": True})
-    return found
+
+
+def _source_told(authority: Authority) -> str:
+    """How a dossier names where the facts about an authority were read: no third party's address goes to a prosecutor."""
+    host, copies = host_of(authority.source), load_directions().copies
+    if authority.official or (authority.source and not host):
+        told = " ".join(part for part in (authority.source, authority.source_date) if part)
+    elif host in copies:
+        told = f"{copies[host]}, lu en copie chez un tiers"
+    else:
+        told = "aucune page officielle retenue"
+    return told + (" (à vérifier)" if authority.verify else "")
 
 
 def law_questions(situation: Situation) -> list[dict[str, Any]]:

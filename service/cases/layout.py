@@ -21,6 +21,7 @@ from service.cases.blocks import (
     quoted,
     table,
 )
+from service.cases.excerpts import end_of, start_of
 from service.pages import percent
 
 WARNING: Final = (
@@ -70,7 +71,9 @@ def _summary(content: Mapping[str, Any], export: Export) -> list[Block]:
     levels = ", ".join(
         f"{plural(count, 'texte')} de niveau {level}" for level, count in counts["levels"].items() if count and int(level)
     )
-    none = counts["levels"]["0"]
+    # A warning at level 0 is a testimony, printed with the texts; the others are but named.
+    warnings = sum(not text["decision"]["level"] for text in content["texts"])
+    cleared = len(content.get("cleared", ()))
     period = ""
     if counts["from"]:
         first, last = day(counts["from"][:10]), day(counts["to"][:10])
@@ -80,7 +83,8 @@ def _summary(content: Mapping[str, Any], export: Export) -> list[Block]:
         ("Personne ou structure concernée", line(case["concerned"] or "non précisée")),
         ("État du dossier", line(case["status_name"])),
         ("Textes relus", line(plural(counts["read"], "texte"), f" ({levels})" if levels else "")),
-        ("Sans indice retenu", line(f"{plural(none, 'texte')} (section 4)" if none else "")),
+        ("Mises en garde", line(f"{plural(warnings, 'texte')} de niveau 0 (section 3)" if warnings else "")),
+        ("Sans indice retenu", line(f"{plural(cleared, 'texte')} (section 4)" if cleared else "")),
         ("Mis à part", line(f"{plural(counts['apart'], 'texte')} sans valeur d'indice (section 4)" if counts["apart"] else "")),
         ("Captures", line(period or "non datées")),
         ("Personnes en charge", line(", ".join(case["people"]) or "aucune")),
@@ -220,10 +224,10 @@ def excerpt(pieces: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], 
     for place, piece in enumerate(pieces):
         text = piece["text"]
         if not marked:
-            text = text[:_WHOLE] + " […]"
+            text = start_of(text, _WHOLE) + " […]"
         elif not piece["signs"] and len(text) > 2 * _AROUND:
-            head = "" if place == 0 else text[:_AROUND]
-            tail = "" if place == len(pieces) - 1 else text[-_AROUND:]
+            head = "" if place == 0 else start_of(text, _AROUND)
+            tail = "" if place == len(pieces) - 1 else end_of(text, _AROUND)
             text = f"{head} […] {tail}"
         kept.append(dict(piece) | {"text": text})
     return kept, True

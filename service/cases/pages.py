@@ -18,6 +18,7 @@ from service.cases.cases import (
 )
 from service.cases.contents import add_texts, cases_of, hidden_among
 from service.cases.dossier import content_of, event_words
+from service.cases.excerpts import start_of
 from service.cases.gathering import Gathered, Read, SetApart, gather
 from service.cases.guidance import authority_names
 from service.cases.records import WAYS
@@ -54,7 +55,7 @@ def case_values(engine: Engine, case_id: str, person: Person, model_dir: Path, s
     state = {one["place"]: one["state_name"] for one in (*content["apart"], *content["cleared"])}
     blind = {one.kept.place for one in gathered.apart if one.why == "blind"}
     with engine.connect() as connection:
-        starts = hidden_texts(connection, {one.item.id: one.item.text[:_START] for one in shown}, person)
+        starts = hidden_texts(connection, {one.item.id: start_of(one.item.text, _START) for one in shown}, person)
         exports = _exports(connection, case.id)
     texts = [
         {

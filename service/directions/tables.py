@@ -102,6 +102,11 @@ class Authority:
     source_date: str
     verify: bool
 
+    @property
+    def official(self) -> bool:
+        """Whether the source is a page of an authority, an order, a court or Parliament."""
+        return _is_primary(host_of(self.source))
+
 
 @dataclass(frozen=True, slots=True)
 class Law:

@@ -30,12 +30,13 @@ from service.workplace.times import now
 
 router = APIRouter(include_in_schema=False)
 
+_LATER: Final = "Ceux que vous pourriez lire à l'aveugle n'y sont pas encore."
 _SAID: Final = {
     "cree": ("good", "Le dossier est ouvert."),
     "modifie": ("good", "Le dossier est modifié ; ce qui était écrit reste dans l'historique."),
     "etat": ("good", "L'état du dossier a changé."),
-    "textes": ("good", "{n} texte(s) ajouté(s)."),
-    "campagne": ("good", "{n} texte(s) ajouté(s). Ceux que vous pourriez lire à l'aveugle n'y sont pas encore."),
+    "textes": ("good", "{n} texte ajouté.|{n} textes ajoutés."),
+    "campagne": ("good", f"{{n}} texte ajouté. {_LATER}|{{n}} textes ajoutés. {_LATER}"),
     "retire": ("good", "Le texte est retiré du dossier ; l'historique le garde."),
     "raison": ("good", "La raison est enregistrée."),
     "note": ("good", "La note est enregistrée."),
@@ -45,15 +46,19 @@ _SAID: Final = {
 _LINE_BREAKS: Final = str.maketrans(",;\n\r\t", "     ")
 
 
-def _refused(error: CaseError, title: str = "Dossier non modifié") -> PageError:
-    return PageError(409 if isinstance(error, StaleCaseError) else 422, title, str(error))
+def _refused(error: CaseError, back: tuple[str, str], title: str = "Dossier non modifié") -> PageError:
+    return PageError(409 if isinstance(error, StaleCaseError) else 422, title, str(error), back)
+
+
+def _to_case(case: Case) -> tuple[str, str]:
+    return f"/dossiers/{case.name}", f"Retour au dossier {case.name}"
 
 
 def _found(state: State, name: str) -> Case:
     with state.engine.connect() as connection:
         case = find_case(connection, name[:36])
     if case is None:
-        raise PageError(404, "Dossier introuvable", "Ce dossier n'existe pas.")
+        raise PageError(404, "Dossier introuvable", "Ce dossier n'existe pas.", ("/dossiers", "Retour aux dossiers"))
     return case
 
 
@@ -134,11 +139,10 @@ def add_from_text(state: StateDep, person: AnalystDep, form: FormDep) -> Respons
     item_id = field_of(form, "item")[:36]
     try:
         with state.engine.begin() as connection:
-            asked = (field_of(form, name) for name in ("case", "case_why", "case_title"))
-            chosen, why, title = asked
+            chosen, why, title = (field_of(form, one) for one in ("case", "case_why", "case_title"))
             name, added = put_in_case(connection, person, chosen, [item_id], why, title)
     except CaseError as error:
-        raise _refused(error, "Texte non ajouté") from error
+        raise _refused(error, (f"/textes/{quote(item_id)}", "Retour au texte"), "Texte non ajouté") from error
     return RedirectResponse(f"/dossiers/{name}?dit=textes&n={added}", 303)
 
 
@@ -169,10 +173,6 @@ def verify_file(request: Request, state: StateDep, person: AnalystDep, form: For
 @router.get("/dossiers/{name}")
 def show(name: str, request: Request, state: StateDep, person: AnalystDep) -> Response:
     """A case."""
-    return _show(name, request, state, person)
-
-
-def _show(name: str, request: Request, state: State, person: Person) -> Response:
     case = _found(state, name)
     values = case_values(state.engine, case.id, person, state.settings.model_dir, _start(request))
     return render(
@@ -185,7 +185,9 @@ def edit_form(name: str, request: Request, state: StateDep, person: AnalystDep) 
     """The form to change a case."""
     case = _found(state, name)
     if not case.editable:
-        raise PageError(409, "Dossier non modifiable", f"Ce dossier est {STATUS_NAMES[case.status]} : rouvrez-le d'abord.")
+        raise PageError(
+            409, "Dossier non modifiable", f"Ce dossier est {STATUS_NAMES[case.status]} : rouvrez-le d'abord.", _to_case(case)
+        )
     words = Words(case.title, case.summary, case.concerned, case.audience, case.masks, case.people, case.recipients)
     return _form(request, state, person, words, case=case)
 
@@ -214,7 +216,7 @@ def move(name: str, state: StateDep, person: AnalystDep, form: FormDep) -> Respo
     try:
         move_case(state.engine, case.id, person, field_of(form, "status"), _version(form))
     except CaseError as error:
-        raise _refused(error) from error
+        raise _refused(error, _to_case(case)) from error
     return _to(case, "etat")
 
 
@@ -225,7 +227,7 @@ def _write(state: State, name: str, work: Callable[[Connection, Case], Any]) -> 
         with state.engine.begin() as connection:
             return case, work(connection, case)
     except CaseError as error:
-        raise _refused(error) from error
+        raise _refused(error, _to_case(case)) from error
 
 
 @router.post("/dossiers/{name}/textes")
@@ -312,6 +314,6 @@ def export(name: str, state: StateDep, person: AnalystDep, form: FormDep) -> Res
         made = make_export(content_of(gathered, masked=masked), field_of(form, "kind"), person)
         keep_export(state.engine, gathered, person, made)
     except CaseError as error:
-        raise _refused(error, "Dossier non exporté") from error
+        raise _refused(error, _to_case(case), "Dossier non exporté") from error
     told = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name)}", "X-Content-SHA256": made.file_sha256}
     return Response(made.data, media_type=made.media_type, headers=told | {"Cache-Control": "no-store"})

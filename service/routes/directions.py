@@ -178,8 +178,8 @@ def told(name: str, state: StateDep, person: AnalystDep, form: FormDep) -> Respo
         with state.engine.begin() as connection:
             case = find_case(connection, name[:36])
             if case is None:
-                raise PageError(404, "Dossier introuvable", "Ce dossier n'existe pas.")
+                raise PageError(404, "Dossier introuvable", "Ce dossier n'existe pas.", ("/dossiers", "Retour aux dossiers"))
             tell(connection, case.id, person, said)
     except CaseError as error:
-        raise PageError(422, "Dossier non modifié", str(error)) from error
+        raise PageError(422, "Dossier non modifié", str(error), (f"/dossiers/{name}", "Retour au dossier")) from error
     return RedirectResponse(f"/dossiers/{case.name}?dit=modifie#destinataires", 303)
