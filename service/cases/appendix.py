@@ -137,7 +137,10 @@ def advice(content: Mapping[str, Any]) -> list[Block]:
     for name, steps in (("En cas de danger immédiat", given["first"]), ("Les étapes", given["steps"])):
         blocks += [heading(2, name), bullets([line(bold(f"{step['title']}. "), step["text"]) for step in steps])]
     blocks.append(heading(2, "Contacts"))
-    contacts = [line(bold(one["name"]), " : ", _joined(one["takes"], one["phone"], one["link"])) for one in given["contacts"]]
+    contacts = [
+        line(bold(one["name"]), " : ", _joined(one["takes"], one["phone"], one["link"]), _mark(one["verify"]))
+        for one in given["contacts"]
+    ]
     return [*blocks, bullets(contacts)]
 
 

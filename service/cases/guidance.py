@@ -96,7 +96,9 @@ def advice_block(audience: str | None) -> dict[str, Any] | None:
         "first": [{"title": step.title, "text": step.text} for step in advice.first],
         "steps": [{"title": step.title, "text": step.text} for step in advice.steps],
         "contacts": [
-            {"name": one.name, "takes": one.takes, "how": one.how, "phone": one.phone, "link": one.link}
+            {name: getattr(one, name) for name in ("name", "takes", "how", "phone", "link")}
+            # Nobody hesitates to call 15.
+            | {"verify": one.verify and one.group != "emergency"}
             for one in advice.contacts
         ],
     }

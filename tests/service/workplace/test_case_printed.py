@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from service.cases.appendix import advice
 from service.cases.blocks import Block
 from service.cases.cases import Case, Words, create_case
 from service.cases.contents import add_texts
 from service.cases.dossier import content_of
 from service.cases.excerpts import passage_of, start_of
 from service.cases.gathering import gather
-from service.cases.guidance import authority_names, proposed_recipients
+from service.cases.guidance import advice_block, authority_names, proposed_recipients
 from service.cases.layout import Export, blocks_of, excerpt
 from service.cases.thirds import Masks
 from service.directions.situations import situation_of
@@ -103,6 +104,13 @@ def test_no_third_party_s_address_stands_for_the_source_of_an_authority() -> Non
     assert told["ars"]["source_told"] == "http://www.derives-sectes.gouv.fr/quelles-instances-saisir (à vérifier)"
     assert told["prevention-suicide-3114"]["source_told"] == "aucune page officielle retenue (à vérifier)"
     assert told["procureur"]["source_told"] == "bulletin de l'Ordre des médecins, lu en copie chez un tiers (à vérifier)"
+
+
+def test_a_contact_that_is_to_be_checked_says_so_in_the_advice() -> None:
+    contacts = advice({"advice": advice_block("victim")})[-1]["items"]
+    marked = {words(one[:1]): words(one).endswith(" (à vérifier)") for one in contacts}
+    assert marked["AFSI (association, faux souvenirs induits)"]
+    assert not marked["France Victimes"]
 
 
 @pytest.mark.parametrize(
