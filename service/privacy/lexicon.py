@@ -28,6 +28,7 @@ class Lexicon:
     particles: frozenset[str]
     titles: frozenset[str]
     trades: frozenset[str]
+    offices: frozenset[str]
     strong: frozenset[str]
     pairs: frozenset[str]
     capital_pairs: frozenset[str]

@@ -11,7 +11,7 @@ from typing import Final
 import regex
 
 from model.text import fold
-from service.cases.names import announced, practice_words
+from service.cases.names import announced, names_a_practice, practice_words, titled
 from service.privacy.lexicon import lexicon
 
 Place = tuple[int, int]
@@ -62,6 +62,7 @@ def names_in(text: str) -> list[Place]:
     words = [Word(*found.span(), found.group(), fold(found.group())) for found in _WORD.finditer(text)]
     found = {*_by_first_names(text, words), *_by_announcement(text, words), *_signatures(text), *_initials(text, words)}
     found |= {place for place in announced(text) if not is_nobody(text, place)}
+    found |= {place for start, place in titled(text) if not _is_held(text, start)}
     return sorted(found)
 
 
@@ -103,7 +104,10 @@ def is_nobody(text: str, place: Place) -> bool:
         return True
     if len(parts) == 1 and (parts[0] in lists.feasts or (parts[0] not in lists.names and _is_acronym(text, place))):
         return True
-    return all(part in practice_words() or (part in lists.frequent and part not in lists.names) for part in parts)
+    if not all(part in practice_words() or (part in lists.frequent and part not in lists.names) for part in parts):
+        return False
+    # « Patrick » is a word of the name of a practice, and somebody wherever that name is not written.
+    return lists.names.isdisjoint(parts) or names_a_practice(text, place)
 
 
 def _is_acronym(text: str, place: Place) -> bool:

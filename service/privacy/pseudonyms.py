@@ -14,7 +14,7 @@ import regex
 from sqlalchemy import Engine
 
 from model.text import fold
-from service.cases.names import parts_of, without_civility
+from service.cases.names import without_civility, words_of
 from service.database import sha256_text
 from service.privacy.contacts import normal_handle, normal_of, normal_url
 from service.privacy.personal import KIND_NAMES, PRIVATE, Personal, personal_with
@@ -110,7 +110,7 @@ def _whole_names(text: str, found: Iterable[Personal], known: Collection[str]) -
     names |= {one for one in known if author_kind(one) == "person"}
     whole: dict[str, set[str]] = {}
     for name in names:
-        words = parts_of(name)
+        words = words_of(name)
         for part in words if len(words) > 1 else ():
             whole.setdefault(_same("person", part), set()).add(_same("person", name))
     return {part: next(iter(wholes)) for part, wholes in whole.items() if len(wholes) == 1}

@@ -161,6 +161,38 @@ def test_what_is_hidden_and_what_stays(text: str, secrets: list[str], shown: lis
         assert word in hidden
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Léa Fontaine a arrêté ses soins. Mme Fontaine va mal.", ["Léa Fontaine", "Fontaine"]),
+        ("Mme Petit et M. Blanc témoignent.", ["Petit", "Blanc"]),
+        ("Mme Marchand, Mme Roy, M. Roche, M. Brun, M. Rose", ["Marchand", "Roy", "Roche", "Brun", "Rose"]),
+        ("M. et Mme Petit, Mr PETIT, M.Blanc, monsieur Blanc", ["Petit", "PETIT", "Blanc", "Blanc"]),
+        ("MME PETIT VOUS REÇOIT", ["PETIT"]),
+        ("Mme A. Petit, Me Roche, Mme de la Tour, M. Le Petit", ["A. Petit", "Roche", "de la Tour", "Le Petit"]),
+        ("Madame Irma lit les lignes", ["Irma"]),
+        ("Madame la Maire, M. le Président, Monsieur Le Préfet, MADAME LA MAIRE", []),
+        ("Madame, Monsieur, bonjour. Merci Madame Bonne journée. Monsieur Propre", []),
+        ("Mon docteur. Participation libre. Le vieux monsieur de Lyon.", []),
+        ("Il Me Faut du repos ; rue du Docteur Blanc ; le Dr Bach", []),
+    ],
+)
+def test_a_civility_says_that_an_ordinary_word_is_a_name(text: str, names: list[str]) -> None:
+    assert [text[one.start : one.end] for one in find_personal(text) if one.kind == "person"] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Six soins avec Thierry et je revis.", ["Thierry"]),
+        ("Demandez Patrick ou Claude.", ["Patrick", "Claude"]),
+        ("Voyance au Marc de café, gel d'Aloe Vera, cactus San Pedro", []),
+    ],
+)
+def test_a_first_name_in_the_name_of_a_practice_is_still_a_first_name(text: str, names: list[str]) -> None:
+    assert [text[one.start : one.end] for one in find_personal(text) if one.kind == "person"] == names
+
+
 @given(st.text(max_size=300))
 def test_whatever_is_written_is_read(text: str) -> None:
     last = 0
@@ -192,7 +224,21 @@ def test_words_and_names_of_the_list_are_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["Marie ", "06 ", "12 rue ", "a@", "M. ", "rue du Moulin ", "A. B. ", "(at) ", "LE GOFF ", "habite "]
+    "piece",
+    [
+        "Marie ",
+        "06 ",
+        "12 rue ",
+        "a@",
+        "M. ",
+        "rue du Moulin ",
+        "A. B. ",
+        "Mme Petit ",
+        "M. Marc de ",
+        "(at) ",
+        "LE GOFF ",
+        "habite ",
+    ],
 )
 def test_it_takes_a_time_in_proportion_to_the_text(piece: str) -> None:
     """Twice the text, about twice the time: no pattern goes back and forth."""

@@ -49,6 +49,8 @@ def test_one_person_is_one_pseudonym_however_they_are_written() -> None:
 def test_a_part_of_a_name_is_the_person_of_the_text_who_bears_it() -> None:
     whole, alone = re.findall(r"\[personne-\w+\]", of("Je suis Odile Kermadec. Odile vous répond."))
     assert whole == alone
+    whole, alone = re.findall(r"\[personne-\w+\]", of("Léa Fontaine a signé. Mme Fontaine vous répond."))
+    assert whole == alone
     first, second, either = re.findall(r"\[personne-\w+\]", of("Odile Kermadec et Odile Tanguy. Odile vous répond."))
     assert len({first, second, either}) == 3, "deux personnes le portent : ce n'est dit d'aucune"
 
