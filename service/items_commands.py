@@ -27,8 +27,8 @@ def review_import(
     from model.labels import CHANNEL_IDS
     from service.database import open_checked
     from service.workplace.columns import recognised
+    from service.workplace.first_look import columns_of
     from service.workplace.imports import Wanted, begin, ending_of, errors_of, limits_of
-    from service.workplace.tables import columns_of
 
     if channel and channel not in CHANNEL_IDS:
         raise typer.BadParameter(

@@ -55,6 +55,8 @@ def problem(
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+#: What is at fault where no field is.
+_BODY: Final = "corps"
 _MESSAGES: Final = {
     "missing": "champ obligatoire absent",
     "string_type": "une chaîne de caractères est attendue",
@@ -68,7 +70,6 @@ _MESSAGES: Final = {
     "dict_type": "un objet est attendu",
     "model_attributes_type": "un objet JSON est attendu",
     "extra_forbidden": "champ inconnu",
-    "json_invalid": "JSON illisible",
     "too_long": "trop d'éléments",
     "too_short": "au moins un élément est attendu",
 }
@@ -78,12 +79,15 @@ def field_errors(error: RequestValidationError) -> tuple[dict[str, str], ...]:
     """The faulty fields of a request, each with a French message; what was sent is not repeated."""
     found = []
     for fault in error.errors():
-        place = ".".join(str(part) for part in fault["loc"] if part != "body") or "corps"
+        place = ".".join(str(part) for part in fault["loc"] if part != "body") or _BODY
         message = _MESSAGES.get(fault["type"])
         if fault["type"] == "literal_error":
             message = f"une de ces valeurs est attendue : {fault['ctx']['expected']}"
         elif fault["type"] == "value_error":
             message = str(fault["ctx"]["error"])
+        elif fault["type"] == "json_invalid":
+            # Where it stops being JSON stands in place of a field.
+            place, message = _BODY, f"JSON illisible au caractère {place}"
         found.append({"field": place, "message": message or str(fault["msg"])})
     return tuple(found)
 
@@ -106,7 +110,9 @@ def add_handlers(app: FastAPI) -> None:
         if any(fault["loc"] == ("body",) for fault in error.errors()) and not _is_json(kind):
             return problem(415, f"Content-Type « {kind[:100]} » : application/json est attendu.")
         unreadable = any(fault["type"] == "json_invalid" for fault in error.errors())
-        return problem(400 if unreadable else 422, f"{faults[0]['field']} : {faults[0]['message']}.", faults)
+        if unreadable:
+            return problem(400, f"{faults[0]['message']}.", faults)
+        return problem(422, f"{faults[0]['field']} : {faults[0]['message']}.", faults)
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:

@@ -10,9 +10,23 @@ def loads(content: str | bytes) -> Any:
 
     Raises:
         ValueError: it is no JSON, or gives a field twice; the message is for people.
-        RecursionError: it is nested too deep.
+        RecursionError: it is nested too deep; the message too.
     """
-    return json.loads(content, object_pairs_hook=_once)
+    try:
+        # An error after the end of a line would be told as one of the next line.
+        return json.loads(content.rstrip() if isinstance(content, str) else content, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        alone = "\n" not in error.doc
+        place = f"au caractère {error.pos}" if alone else f"ligne {error.lineno}, caractère {error.colno}"
+        raise ValueError(place) from error
+    except UnicodeDecodeError as error:
+        raise ValueError("de l'UTF-8 est attendu") from error
+    except _TwiceError:
+        raise
+    except ValueError as error:
+        raise ValueError("un nombre a trop de chiffres") from error
+    except RecursionError as error:
+        raise RecursionError("imbrication trop profonde") from error
 
 
 def no_number(value: Any) -> bool:
@@ -20,10 +34,14 @@ def no_number(value: Any) -> bool:
     return isinstance(value, float) and not isfinite(value)
 
 
+class _TwiceError(ValueError):
+    """A field is given twice; the message says which."""
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"champ « {twice[:40]} » donné deux fois")
+        raise _TwiceError(f"champ « {twice[:40]} » donné deux fois")
     return found

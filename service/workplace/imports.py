@@ -6,7 +6,7 @@ last that was kept, so that nothing is lost and nothing is kept twice.
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from service.state import State
 from service.workplace.audit import record
 from service.workplace.background import keep_running
 from service.workplace.columns import Fault, received_of, recognised
+from service.workplace.first_look import columns_of, is_export
 from service.workplace.items import Received, add_items, new_id
 from service.workplace.leases import file_lease
 from service.workplace.schema import IMPORT_ERRORS, IMPORTS
@@ -30,7 +31,6 @@ from service.workplace.tables import (
     TEXT,
     Limits,
     Record,
-    columns_of,
     copy_bounded,
     kind_of,
     read_records,
@@ -46,8 +46,6 @@ LOT_SIZE: Final = 4_000_000
 #: Errors of one import that are kept; more are only counted.
 MOST_ERRORS: Final = 100_000
 _PAUSE: Final = 0.5
-#: Columns that only an export of Vigie has, none of them ever empty.
-_OURS: Final = frozenset({"text", "sha256", "received_at", "seen", "at_risk", "hesitates", "doubt", "contradicts"})
 #: States in which there is nothing more to do.
 OVER: Final = ("done", "failed", "stopped")
 _UNDER_WAY: Final = ("waiting", "running")
@@ -117,10 +115,17 @@ def begin(engine: Engine, settings: Settings, wanted: Wanted, ending: str, conte
         with engine.begin() as connection:
             connection.execute(IMPORTS.insert().values(**values))
             record(connection, wanted.user_id, "import.begin", f"import:{id}", {"sha256": digest, "bytes": size})
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, BatchError):
+            raise BatchError(_told(error, path, wanted.name)) from error
         raise
     return id
+
+
+def _told(error: VigieError, path: Path, name: str) -> str:
+    """What is wrong with a file, under the name that people know it by."""
+    return str(error).replace(path.name, name)
 
 
 def choose_columns(connection: Connection, id: str, columns: Mapping[str, str]) -> bool:
@@ -192,7 +197,7 @@ def run(engine: Engine, settings: Settings, id: str, stopping: Callable[[], bool
         try:
             ended = _read(engine, settings, row, path, stopping)
         except VigieError as error:
-            _finish(engine, id, "failed", str(error))
+            _finish(engine, id, "failed", _told(error, path, row["name"]))
             ended = True
         except (OperationalError, OSError):
             raise  # not the fault of the file: the next look goes on
@@ -274,11 +279,6 @@ def _keep(engine: Engine, row: RowMapping, lot: list[Record], limit: int) -> boo
         }
         connection.execute(update(IMPORTS).where(*counted).values(**values))
     return True
-
-
-def is_export(file: str, found: Sequence[str]) -> bool:
-    """Whether a file, by its name and columns, is one that Vigie wrote for a spreadsheet."""
-    return kind_of(Path(file)) in ("csv", "xlsx") and set(found) >= _OURS
 
 
 def _error(id: str, record: Record, columns: Mapping[str, str], fault: Fault) -> dict[str, Any]:

@@ -30,8 +30,6 @@ _SAMPLE: Final = 200_000
 _PIECE: Final = 1 << 20
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _BLOCK: Final = "---"
-#: Records that the columns of a JSONL file are read from.
-_FIRST: Final = 50
 #: The only column of a plain text.
 TEXT: Final = "text"
 
@@ -103,18 +101,6 @@ def _costly(path: Path) -> bool:
 def weight_of(record: Record) -> int:
     """About how many characters a record holds."""
     return sum(len(value) if isinstance(value, str) else 1 for value in record.values.values())
-
-
-def columns_of(path: Path, limits: Limits) -> list[str]:
-    """The columns of a file, in its order; of JSON, those of its first records.
-
-    Raises:
-        BatchError: as `read_records`.
-    """
-    names: dict[str, None] = {}
-    for record in islice(read_records(path, limits), _FIRST):
-        names |= dict.fromkeys(record.values)
-    return list(names)
 
 
 def _lines(path: Path, limits: Limits, newline: str) -> Iterator[Line]:
@@ -192,11 +178,7 @@ def _jsonl(path: Path, limits: Limits) -> Iterator[Record]:
         try:
             yield _object(number, place, loads(line.text))
         except (ValueError, RecursionError) as error:
-            yield Record(number, place, {}, f"JSON illisible ({_said(error)})")
-
-
-def _said(error: Exception) -> str:
-    return "imbrication trop profonde" if isinstance(error, RecursionError) else str(error)[:200]
+            yield Record(number, place, {}, f"JSON illisible ({error})")
 
 
 def _json(path: Path, _: Limits) -> Iterator[Record]:
@@ -207,7 +189,7 @@ def _json(path: Path, _: Limits) -> Iterator[Record]:
     try:
         data = loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise BatchError(f"JSON illisible ({_said(error)}) : une liste d'objets est attendue.") from error
+        raise BatchError(f"JSON illisible ({error}) : une liste d'objets est attendue.") from error
     if isinstance(data, dict):
         data = data["items"] if isinstance(data.get("items"), list) else [data]
     if not isinstance(data, list):

@@ -110,6 +110,14 @@ def test_bad_requests_are_explained(client: httpx.Client, content: bytes, status
     assert expected in json.dumps(assert_problem(response, status), ensure_ascii=False)
 
 
+def test_broken_json_is_told_by_its_place_and_blames_no_field(client: httpx.Client) -> None:
+    for path in ("/v1/predict", "/v1/predict/batch"):
+        response = client.post(path, content=b'{"text":', headers={"content-type": "application/json"})
+        found = assert_problem(response, 400)
+        assert found["detail"] == "JSON illisible au caractère 8."
+        assert found["errors"] == [{"field": "corps", "message": "JSON illisible au caractère 8"}]
+
+
 def test_a_body_of_undeclared_length_is_bounded(client: httpx.Client) -> None:
     def endless() -> Iterator[bytes]:
         yield b'{"text": "'

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -256,6 +257,55 @@ def test_what_cannot_be_read_is_refused_or_said(base: Engine, spool: Settings, e
         assert row["state"] == "failed"
         message = row["message"]
     assert told in message
+
+
+@pytest.mark.parametrize(
+    ("ending", "content", "told"),
+    [
+        (".csv", b"id,texte\n", "n'a aucune ligne"),
+        (".csv", "identifiant;texte;source\r\n".encode("utf-16"), "n'a aucune ligne"),
+        (".xlsx", None, "n'a aucune ligne"),
+        (".json", b"[]", "n'a aucune ligne"),
+        (".txt", b"---\n \n---\n", "n'a aucune ligne"),
+        (".csv", bytes(range(256)) * 20, "Un CSV est attendu"),
+        (".csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\6\0\0\0", "Un CSV est attendu"),
+        (".jsonl", b"\0\1\2\3", "Du JSONL est attendu"),
+        (".jsonl", b'{"text":\n', "ligne 1 du fichier : JSON illisible (au caractère 8)"),
+        (".csv", b";;\na;b;c\n", "Aucune colonne n'a de titre"),
+    ],
+)
+def test_a_file_with_nothing_to_import_is_refused_at_once(
+    base: Engine, spool: Settings, ending: str, content: bytes | None, told: str
+) -> None:
+    if content is None:
+        target, book = io.BytesIO(), openpyxl.Workbook()
+        book.active.append(["id", "texte"])
+        book.save(target)
+        content = target.getvalue()
+    with pytest.raises(BatchError, match=re.escape(told)):
+        begin(base, spool, Wanted("envoi"), ending, io.BytesIO(content))
+    assert not list(spool.spool_dir.iterdir())
+
+
+def test_a_workbook_that_is_none_is_told_by_the_name_it_was_sent_under(base: Engine, spool: Settings) -> None:
+    with pytest.raises(BatchError, match=r"^binaire\.xlsx : ce n'est pas un classeur \.xlsx lisible\.$"):
+        begin(base, spool, Wanted("binaire.xlsx"), ".xlsx", io.BytesIO(bytes(range(256))))
+
+
+def test_what_is_wrong_with_json_is_told_in_french(base: Engine, spool: Settings) -> None:
+    wrong = [
+        b'{"text":',
+        b'{"text": "a" "b"}',
+        b'{"text": "a"} b',
+        b'{"text": "\x01"}',
+        b'{"text": ' + b"9" * 5_000 + b"}",
+        b"[" * 100_000,
+    ]
+    row = imported(base, spool, b'{"text": "un texte assez long pour \xc3\xaatre lu"}\n' + b"\n".join(wrong), ".jsonl")
+    told = [error["message"] for error in errors_of(base, row["id"])]
+    assert len(told) == len(wrong)
+    assert told[0] == "ligne 2 du fichier : JSON illisible (au caractère 8)"
+    assert not any(re.search(r"Expecting|line|column|char |digits|recursion", message) for message in told)
 
 
 def test_a_damaged_end_keeps_what_came_before(base: Engine, spool: Settings) -> None:
