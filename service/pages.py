@@ -126,6 +126,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"percent": percent, "instant": instant, "number": number, "machine": lambda value: aware(value).isoformat()}
+    # Jinja's own would write « Label Studio » and « URL » in small letters.
+    made.filters["capitalize"] = lambda value: f"{value[:1].upper()}{value[1:]}"
     made.filters |= {"hide": hide, "day": day, "clock": clock, "theme": theme_name}
     made.globals["role_names"] = ROLE_NAMES
     return made

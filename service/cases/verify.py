@@ -94,8 +94,11 @@ def verify(source: BinaryIO) -> Report:
         with ZipFile(source) as archive:
             faults = _form(archive) or _around(source, archive)
             files = {} if faults else {one.filename: archive.read(one) for one in archive.infolist()}
-    except (BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
-        return Report((f"Ce fichier n'est pas une archive ZIP lisible ({error}).",), file_sha256=digest)
+    except (BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error):
+        return Report(
+            ("Ce fichier n'est pas une archive ZIP lisible : celle d'un dossier, telle qu'exportée, est attendue.",),
+            file_sha256=digest,
+        )
     if faults:
         return Report(tuple(faults), file_sha256=digest)
     return _compare(files, digest)

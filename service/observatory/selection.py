@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import numpy as np
@@ -53,6 +53,11 @@ class Wanted:
         return urlencode({name: value for name, value in given.items() if value or (name == "valeur" and self.dimension)})
 
 
+def _listed(names: Mapping[Any, str]) -> str:
+    """What an address may say, each with its meaning."""
+    return ", ".join(f"{name} ({id})" for id, name in names.items())
+
+
 def read_wanted(given: Mapping[str, str]) -> Wanted:
     """A selection from the fields of a form.
 
@@ -65,14 +70,14 @@ def read_wanted(given: Mapping[str, str]) -> Wanted:
     asked = given.get("par") or "month"
     unit = next((kind for kind in KINDS if kind == asked), None)
     if unit is None:
-        raise PeriodError(f"Par « {asked[:40]} » : {', '.join(KINDS)} attendu.")
+        raise PeriodError(f"Par « {asked[:40]} » : {_listed(KINDS)} attendu.")
     counting = given.get("compter") or "texts"
     mode = next((one for one in MODES if one == counting), None)
     if mode is None:
-        raise PeriodError(f"Compter « {counting[:40]} » : {', '.join(MODES)} attendu.")
+        raise PeriodError(f"Compter « {counting[:40]} » : {_listed(MODES)} attendu.")
     dimension = given.get("dimension", "")
     if dimension and dimension not in DIMENSIONS:
-        raise PeriodError(f"Dimension « {dimension[:40]} » : {', '.join(DIMENSIONS)} attendu.")
+        raise PeriodError(f"Dimension « {dimension[:40]} » : {_listed(DIMENSIONS)} attendu.")
     return Wanted(begins, ends, unit, mode, dimension, given.get("valeur", "") if dimension else "")
 
 

@@ -15,7 +15,8 @@ from service.routes.exchange import saved_as
 from service.state import State, StateDep
 from service.workplace.audit import record_alone
 from service.workplace.exports import FORMATS
-from service.workplace.people import Person
+from service.workplace.filter_words import in_words
+from service.workplace.people import Person, list_people
 from service.workplace.takeouts import (
     STATE_NAMES,
     Takeout,
@@ -48,6 +49,10 @@ def _found(state: State, id: str) -> Takeout:
     if takeout is None:
         raise PageError(404, "Export introuvable", "Cet export n'existe pas.")
     return takeout
+
+
+def _names(state: State) -> dict[str, str]:
+    return {other.id: other.name for other in list_people(state.engine)}
 
 
 def _status(takeout: Takeout) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def page(request: Request, state: StateDep, person: AdministratorDep) -> Respons
     with state.engine.connect() as connection:
         rows = newest_takeouts(connection, _ON_A_PAGE + 1, before)
         count = count_of(connection, wanted, person)
-    shown = rows[:_ON_A_PAGE]
+    shown, names = rows[:_ON_A_PAGE], _names(state)
     return render(
         request,
         "exports.html",
@@ -147,6 +152,7 @@ def page(request: Request, state: StateDep, person: AdministratorDep) -> Respons
         rows=shown,
         ready={row.id for row in shown if row.state == "done" and place_of(state.settings, row)},
         states=STATE_NAMES,
+        told={row.id: in_words(row.wanted, names) for row in shown},
         after=f"/export?avant={shown[-1].id}" if len(rows) > _ON_A_PAGE else None,
     )
 
@@ -172,7 +178,9 @@ def one(request: Request, state: StateDep, person: AdministratorDep, id: str) ->
     """How far an export is, and its file."""
     takeout = _found(state, id)
     ready = takeout.state == "done" and place_of(state.settings, takeout) is not None
-    return render(request, "exports_one.html", person, takeout=takeout, ready=ready, states=STATE_NAMES, formats=FORMATS)
+    told = in_words(takeout.wanted, _names(state))
+    values: dict[str, Any] = {"takeout": takeout, "ready": ready, "told": told, "states": STATE_NAMES, "formats": FORMATS}
+    return render(request, "exports_one.html", person, **values)
 
 
 @router.get("/export/{id}/etat", include_in_schema=False)

@@ -139,8 +139,9 @@ def load_figure(load: Sequence[Load]) -> Figure:
 def agreement_figure(found: Agreement) -> Figure:
     """Agreement per label: alpha drawn, alpha and kappa in the table."""
     title = "Accord entre première et seconde lecture, par étiquette"
+    left = "paires écartées" if found.unsure > 1 else "paire écartée"
     note = (
-        f"{number(found.texts)} textes lus deux fois à l'aveugle, tirés au hasard ; {number(found.unsure)} paires écartées parce "
+        f"{number(found.texts)} textes lus deux fois à l'aveugle, tirés au hasard ; {number(found.unsure)} {left} parce "
         f"que l'une dit « je ne sais pas », {number(found.other)} parce que la relecture n'avait pas été tirée au sort. "
         f"Alpha de Krippendorff : 1 est l'accord parfait, 0 le hasard ; le trait marque {number(FLOOR)}, le seuil usuel pour des "
         "conclusions prudentes. Intervalles par bootstrap à 95\u00a0%, comme si une paire de plus différait. Une étiquette que "

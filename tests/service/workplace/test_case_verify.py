@@ -73,3 +73,9 @@ def test_documents_of_another_version_are_covered_by_their_seal_alone(whole: Who
     assert alone.exit_code == 1
     assert "Vigie 0.0.1" in alone.output
     assert CliRunner().invoke(case_app, ["verify", str(archive), "--seal", sha256(files["seal.json"])]).exit_code == 0
+
+
+def test_what_is_no_archive_is_told_in_french() -> None:
+    for content in (b"", b"rien d'un ZIP", b"PK\x03\x04" + bytes(100)):
+        (fault,) = verify(BytesIO(content)).faults
+        assert fault == "Ce fichier n'est pas une archive ZIP lisible : celle d'un dossier, telle qu'exportée, est attendue."

@@ -267,7 +267,7 @@ def test_a_workbook_is_written_in_the_background_and_fetched(
     assert len(list(book["textes"].iter_rows())) == len(lines) + 1
     book.close()
     assert "Télécharger le fichier" in visitor.get(one).text
-    assert visitor.get("/export").text.count("niveau=3</a>") == 2
+    assert visitor.get("/export").text.count("niveau\u00a0: 3 (prioritaire)</a>") == 2
     assert visitor.client.post("/v1/exports?format=pdf", headers={"x-csrf-token": visitor.csrf}).status_code == 422
     assert visitor.get("/export/inconnu").status_code == 404
 

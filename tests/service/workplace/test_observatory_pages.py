@@ -86,6 +86,8 @@ def test_what_cannot_be_selected_is_said_and_nothing_is_lost(observed: Place) ->
     assert page.status_code == 422
     assert "Du « 2026-03-40 » : une date est attendue" in page.text
     assert "Textes par période" in page.text
+    told = "Par « siecle » : semaine (week), mois (month), trimestre (quarter), année (year) attendu."
+    assert told in analyst.get("/observatoire?par=siecle").text
     chosen = analyst.get("/observatoire?choix=channel:ad&par=quarter")
     assert chosen.status_code == 303
     assert "dimension=channel" in chosen.headers["location"]
