@@ -181,6 +181,18 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word for word in words if len(word) >= _LEAST and word[0].isupper() and fold(word) not in _NO_NAME)
 
 
+def alone(name: str) -> str | None:
+    """A pattern for a name of one word that is also an ordinary one, where it is a name: « Mme Petit », and no « petit chat ».
+
+    None for any other name. Without a civility, it has its capital; in doubt, where a sentence begins, it is a name.
+    """
+    lists, word = lexicon(), fold(name)
+    if not name.isalpha() or word in lists.plain or word not in lists.frequent | lists.words | practice_words():
+        return None
+    after = rf"(?<=(?<!\w)(?i:{_CIVIL})(?:\.|{_SPACE}|\.{_SPACE}))(?i:{regex.escape(name)}|{regex.escape(word)})"
+    return f"(?-i:{after}|{name[0].upper()}{name[1:].lower()}|{name.upper()})"
+
+
 def without_civility(name: str) -> str:
     """A name without « Mme », « Dr »…"""
     return _CIVILITY.sub("", name.strip())

@@ -15,7 +15,7 @@ from model.records import Prediction
 from model.text import fold
 from service.campaigns.contacts import Listing, contacts_of
 from service.campaigns.spoken import spoken_contacts
-from service.cases.names import announced, parts_of, people_in, without_civility
+from service.cases.names import alone, announced, parts_of, people_in, without_civility, words_of
 from service.privacy.personal import find_personal
 from service.workplace.identifiers import identifiers
 
@@ -142,7 +142,7 @@ class Masks:
         if not self._waiting:
             return
         waiting, self._waiting = list(self._waiting), {}
-        for kind, value in sorted(waiting, key=lambda one: one[0] == "person" and len(parts_of(one[1])) <= 1):
+        for kind, value in sorted(waiting, key=lambda one: one[0] == "person" and len(words_of(one[1])) <= 1):
             if _same(value) not in self._own:
                 self._label(kind, value)
         self._pattern = None
@@ -152,7 +152,8 @@ class Masks:
         if len(plain) < _SHORTEST and kind != "asked":
             return
         name, same = LABELS.get(kind, "passage masqué"), _same(plain)
-        self._written[plain] = same, _loose(plain) if kind in _LOOSE else re.escape(plain)
+        ordinary = alone(plain) if kind == "person" else None
+        self._written[plain] = same, ordinary or (_loose(plain) if kind in _LOOSE else re.escape(plain))
         if same in self._known:
             return
         alike = self._aliases.get(same, set()) if kind == "person" else set()
@@ -164,10 +165,12 @@ class Masks:
         self._known[same] = label
         if kind == "person":
             kept = {word for name in self.concerned for word in _WORD.findall(fold(name))}
-            for part in parts_of(plain):
+            sure = parts_of(plain)
+            for part in words_of(plain):
                 if fold(part) not in kept:
                     self._aliases.setdefault(_same(part), set()).add(label)
-                    self._parts[_same(part)] = part
+                    if part in sure:
+                        self._parts[_same(part)] = part
 
     def spans(self, text: str) -> list[Span]:
         """What to mask in any text or note, sorted, none over another."""

@@ -167,3 +167,26 @@ def test_a_known_name_is_masked_however_it_is_written() -> None:
     shown = masks.words("odile le tanguy, ODILE, Mme Le-Tanguy, Odilé ; +33 6 12 34 56 78 ; mme Maëlle K", reach=False)
     assert shown.count("[personne 1]") >= 3
     assert "[personne 1], [personne 1]" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "Léa Fontaine a arrêté. Mme Fontaine va mal. Léa pleure. La fontaine coule.",
+            "[personne 1] a arrêté. Mme [personne 1] va mal. [personne 1] pleure. La fontaine coule.",
+        ),
+        (
+            "Paul Fontaine et Léa Fontaine. Mme Fontaine va mal.",
+            "[personne 1] et [personne 2]. Mme [personne] va mal.",
+        ),
+        (
+            "M. et Mme Petit ont un petit chat. Petit ment.",
+            "M. et Mme [personne 1] ont un petit chat. [personne 1] ment.",
+        ),
+    ],
+)
+def test_a_surname_that_is_an_ordinary_word_is_the_one_person_who_bears_it(text: str, shown: str) -> None:
+    masks = Masks()
+    masks.read(text)
+    assert masks.words(text) == shown
