@@ -118,7 +118,7 @@ _TITLED: Final = regex.compile(
     rf"(?P<more>(?:{_SPACE}(?:\p{{Lu}}[\p{{L}}'’-]+|\p{{Lu}}\.)){{0,2}}))"
 )
 #: « Nathalie M. », « Il Me Faut »: a letter or a word that a word with a capital comes before.
-_AFTER_CAPITAL: Final = regex.compile(r"(?P<word>\p{Lu}[\p{L}'’-]*)[ \u00a0\u202f]$")
+_AFTER_CAPITAL: Final = regex.compile(r"(?<!\p{L})(?P<word>\p{Lu}[\p{L}'’-]*+)[ \u00a0\u202f]$")
 _SHORT: Final = frozenset(["M", "Me", "MM"])
 _BEFORE: Final = 40
 _LEAST: Final = 3

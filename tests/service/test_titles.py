@@ -1,5 +1,7 @@
 """Practices beside a title of the author's: named wherever a prediction is shown, as something to check."""
 
+import html
+
 import httpx
 from markupsafe import escape
 from rich.console import Console
@@ -61,7 +63,7 @@ def test_the_public_page_and_the_command_show_a_nurse_s_reiki(client: httpx.Clie
         "Infirmière diplômée d'État, je propose des séances de reiki à domicile qui guérissent la fibromyalgie, 60 € la séance."
     )
     page = client.post("/", data={"text": offer}).text
-    assert "profession de santé réglementée, Infirmier (« Infirmière diplômée d&#39;État »)" in page
+    assert "profession de santé réglementée, Infirmier («\u00a0Infirmière diplômée d'État\u00a0»)" in html.unescape(page)
     shown_so = (
         f'<dt>{escape(BESIDE)}</dt><dd><a href="/pratiques/reiki">Reiki</a> <span class="hint">({escape(NOT_ADMITTED)})</span>'
     )

@@ -101,7 +101,7 @@ def test_what_was_typed_is_kept_when_the_text_was_taken_meanwhile(working: Place
     page.keyboard.press("e")
     expect(page.get_by_role("heading", level=1)).to_have_text("Texte pris par quelqu'un d'autre")
     told = page.locator("main").inner_text()
-    for kept in ("Analyst travaille", "vingt minutes de travail", "« Le soin »", "promeut"):
+    for kept in ("Analyst travaille", "vingt minutes de travail", "«\u00a0Le soin\u00a0»", "promeut"):
         assert kept in told
     assert_accessible(page)
     assert records(working.engine, id) == []
