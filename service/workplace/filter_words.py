@@ -5,14 +5,13 @@ from datetime import date
 from typing import Final
 from urllib.parse import parse_qs
 
-from model.labels import CHANNELS, INDICATORS, LEVELS
+from model.labels import INDICATOR_NAMES, LEVELS
 from model.tables import load_tables
 from service.themes import theme_name
 from service.workplace.filters import STATE_NAMES, Filter
+from service.workplace.textpage import CHANNEL_NAMES
 
 _LEVELS: Final = {level.id: f"{level.id} ({level.name})" for level in LEVELS} | {"sans": "sans niveau"}
-_CHANNELS: Final = {channel.id: channel.name for channel in CHANNELS}
-_SIGNS: Final = {sign.id: sign.name for sign in INDICATORS}
 _FLAGS: Final = {
     "danger": "personne en danger",
     "hesite": "le modèle hésite",
@@ -31,10 +30,10 @@ def in_words(query: str, people: Mapping[str, str]) -> str:
     found = [
         *_of("niveau", wanted.niveau, _LEVELS),
         *_of("état", wanted.etat, STATE_NAMES),
-        *_of("signe", wanted.signe, _SIGNS),
+        *_of("signe", wanted.signe, INDICATOR_NAMES),
         *_of("pratique", (wanted.pratique,), {one.id: one.name for one in load_tables().practices}),
         *_of("thème", (wanted.theme,), theme_name),
-        *_of("canal", (wanted.canal,), _CHANNELS),
+        *_of("canal", (wanted.canal,), CHANNEL_NAMES),
         *_of("source", (wanted.source,)),
         *_of("compte de l'auteur", (wanted.auteur,)),
         *_of("région", (wanted.region,)),
