@@ -22,8 +22,7 @@ from service.observatory.periods import Calendar
 #: A count by its measure, its dimension ("" for totals), its node of the calendar and its value (0 for totals).
 Place = tuple[str, str, int, int]
 _APART: Final = 1 - 1e-6
-_DRAWS: Final = 2
-_SEED: Final = 5
+_TOLERANCE: Final = 1e-6
 Floats = NDArray[np.float64]
 
 
@@ -103,34 +102,56 @@ class _System:
                     self._row(self.most, [whole, term])
 
 
-def deducible(counted: Counted, calendar: Calendar) -> list[Place]:
-    """The hidden counts above 0 that everything shown leaves less than one apart."""
+class Counts:
+    """Counts that all that is shown allows: those there are, and others found so. Rounds of hiding share them: what is hidden
+    besides leaves them possible, with what was shown in its place.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[dict[Place, float]] = []
+
+    def note(self, system: _System, values: Floats) -> None:
+        """Keep possible values of the hidden counts of a system."""
+        self._found.append(dict(zip(system.places, values.tolist(), strict=True)))
+
+    def ranges(self, system: _System, given: "_Given") -> tuple[Floats, Floats]:
+        """The least and greatest known value of each hidden count of a system."""
+        true = np.array(system.true, dtype=np.float64)
+        possible = [true]
+        equal, right, most, bound = given
+        for one in self._found:
+            values = np.array([one.get(place, count) for place, count in zip(system.places, true.tolist(), strict=True)])
+            # A count that another way of hiding shows again may not be what it was there.
+            if np.all(np.abs(equal @ values - right) < _TOLERANCE) and np.all(most @ values - bound < _TOLERANCE):
+                possible.append(values)
+        return np.min(possible, axis=0), np.max(possible, axis=0)
+
+
+def deducible(counted: Counted, calendar: Calendar, possible: Counts | None = None) -> list[Place]:
+    """The hidden counts above 0 that everything shown leaves less than one apart; `possible` takes part of the work from one
+    round of hiding to the next.
+    """
+    possible = possible or Counts()
     system = _System(counted, calendar)
     width = len(system.true)
     if not width:
         return []
     equal, most = system.equal.matrix(width), system.most.matrix(width)
-    right = np.array(system.equal.right), np.array(system.most.right)
-    least, greatest = np.full(width, np.inf), np.full(width, -np.inf)
-    given = (equal, right[0], most, right[1])
-    chance = np.random.default_rng(_SEED)
+    given = (equal, np.array(system.equal.right), most, np.array(system.most.right))
+    least, greatest = possible.ranges(system, given)
     doubtful = np.flatnonzero(np.array(system.true))
-    for _ in range(_DRAWS):
-        goal = chance.random(width)
+    doubtful = doubtful[(greatest - least)[doubtful] < _APART]
+    while doubtful.size > 1:  # many at once: pushed together, first down, then up, most part
+        before = doubtful.size
         for sign in (1.0, -1.0):
-            _reach(sign * goal, given, least, greatest)
-        doubtful = doubtful[(greatest - least)[doubtful] < _APART]
-        if not doubtful.size:
-            return []
-    while doubtful.size:  # many at once: pushed together, first down, then up, most part
-        goal = np.zeros(width)
-        goal[doubtful] = 1.0
-        for sign in (1.0, -1.0):
-            _reach(sign * goal, given, least, greatest)
-        left = doubtful[(greatest - least)[doubtful] < _APART]
-        if left.size == doubtful.size:
+            goal = np.zeros(width)
+            goal[doubtful] = sign
+            found = _reach(goal, given, least, greatest)
+            if found is not None:
+                possible.note(system, found)
+            doubtful = doubtful[(greatest - least)[doubtful] < _APART]
+        if doubtful.size == before:
             break
-        doubtful = left
     parts = connected_components(_touching(equal, most), directed=False)[1]
     places = {column: place for place, column in system.places.items()}
     return sorted(places[column] for column in doubtful.tolist() if not _parted(column, parts, given, (least, greatest)))
@@ -145,8 +166,8 @@ def _touching(equal: csr_matrix, most: csr_matrix) -> csr_matrix:
 _Given = tuple[csr_matrix, Floats, csr_matrix, Floats]
 
 
-def _reach(goal: Floats, given: _Given, least: Floats, greatest: Floats) -> float:
-    """The least that a goal can be; the values of the counts there are taken note of. Minus infinity where it has no end.
+def _reach(goal: Floats, given: _Given, least: Floats, greatest: Floats) -> Floats | None:
+    """The counts where a goal is least; their values are taken note of. None where it has no end.
 
     Raises:
         EndingError: the process ends.
@@ -164,10 +185,11 @@ def _reach(goal: Floats, given: _Given, least: Floats, greatest: Floats) -> floa
         method="highs",
     )
     if found.x is None:
-        return -np.inf
-    np.minimum(least, found.x, out=least)
-    np.maximum(greatest, found.x, out=greatest)
-    return float(found.fun)
+        return None
+    values: Floats = found.x
+    np.minimum(least, values, out=least)
+    np.maximum(greatest, values, out=greatest)
+    return values
 
 
 def _parted(column: int, parts: NDArray[np.int32], given: _Given, seen: tuple[Floats, Floats]) -> bool:
@@ -181,9 +203,9 @@ def _parted(column: int, parts: NDArray[np.int32], given: _Given, seen: tuple[Fl
     part = (equal[rows][:, inside], right[rows], most[others][:, inside], bound[others])
     goal = (inside == column).astype(np.float64)
     own = least[inside], greatest[inside]
-    apart = -_reach(-goal, part, *own) - _reach(goal, part, *own) >= _APART
+    ends = [_reach(sign * goal, part, *own) for sign in (1.0, -1.0)]
     least[inside], greatest[inside] = own
-    return apart
+    return any(end is None for end in ends) or bool(greatest[column] - least[column] >= _APART)
 
 
 def beside(place: Place, counted: Counted, calendar: Calendar) -> Iterator[tuple[Place, bool]]:

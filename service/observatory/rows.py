@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,9 +102,22 @@ def stamp(connection: Connection) -> tuple[Any, ...]:
     )
 
 
-def size(connection: Connection) -> int:
-    """How many texts there are, and how many of them a model has read, added up: what grows while texts arrive."""
-    return int(connection.execute(select(func.count() + func.count(ITEMS.c.level)).select_from(ITEMS)).scalar_one())
+class Size(NamedTuple):
+    """How many texts there are, and how many of them a model has read."""
+
+    texts: int
+    read: int
+
+    def outgrows(self, before: "Size", times: float) -> bool:
+        """Whether what came or was read since `before` is so much that it tells little of now, or the last one that waited."""
+        grown = self.texts + self.read > times * (before.texts + before.read)
+        return grown or (self.read == self.texts and before.read < before.texts)
+
+
+def size(connection: Connection) -> Size:
+    """What grows while texts arrive and are read."""
+    texts, read = connection.execute(select(func.count(), func.count(ITEMS.c.level)).select_from(ITEMS)).one()
+    return Size(texts, read)
 
 
 def read_rows(connection: Connection) -> Rows:

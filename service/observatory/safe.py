@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from service.observatory.cells import WITHIN, Counted, Forced, count
-from service.observatory.deduction import Place, beside, deducible
+from service.observatory.deduction import Counts, Place, beside, deducible
 from service.observatory.periods import Calendar
 from service.observatory.rows import Mode, Rows
 
@@ -25,10 +25,11 @@ def count_safely(rows: Rows, calendar: Calendar, mode: Mode, least: int, forced:
     if forced is not None:
         return count(rows, calendar, mode, least, forced), forced
     hidden: _Hidden = defaultdict(set)
+    possible = Counts()
     for turn in range(_ROUNDS):
         kept = {key: frozenset(cells) for key, cells in hidden.items()}
         counted = count(rows, calendar, mode, least, kept)
-        known = deducible(counted, calendar)
+        known = deducible(counted, calendar, possible)
         if not known:
             return counted, kept
         before = _size(hidden)

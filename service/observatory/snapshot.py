@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from service.observatory.cells import Counted, Forced
 from service.observatory.deduction import EndingError
 from service.observatory.periods import Calendar, calendar_of
-from service.observatory.rows import MODES, Ints, Mode, Rows, read_rows, size, stamp
+from service.observatory.rows import MODES, Ints, Mode, Rows, Size, read_rows, size, stamp
 from service.observatory.safe import count_safely
 from service.observatory.stored import Stored, store, stored
 from service.workplace.choices import choice
@@ -23,7 +23,8 @@ from service.workplace.times import now
 
 _LOG: Final = logging.getLogger("vigie")
 #: Seconds after which a look is taken whether anything changed; how many times longer than the last count took nothing is
-#: counted anew, unless texts have come to be so many times as many: the first of them tell nothing of the others.
+#: counted anew, unless texts have come to be so many times as many, or the last that waited for the model was read: the first
+#: of them tell nothing of the others.
 _FRESH: Final = 20.0
 _REST: Final = 20.0
 _GROWN: Final = 1.5
@@ -32,7 +33,7 @@ _MOST_ANSWERS: Final = 200
 
 @dataclass
 class Snapshot:
-    """Texts as rows and every count of them, at `made_at`. `size` as `rows.size` then, 0 where that is not known; `answers` keeps
+    """Texts as rows and every count of them, at `made_at`. `size` as it was then, none where that is not known; `answers` keeps
     what was worked out of it.
     """
 
@@ -42,7 +43,7 @@ class Snapshot:
     rows: Rows
     calendar: Calendar
     forced: dict[Mode, Forced] = field(default_factory=dict)
-    size: int = 0
+    size: Size = field(default_factory=lambda: Size(0, 0))
     _counted: dict[Mode, Counted] = field(default_factory=dict)
     answers: dict[Any, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -142,13 +143,13 @@ def _count_beside(engine: Engine, kept: _Kept, new: bool = False) -> None:
 
 
 def _is_due(connection: Connection, kept: _Kept, made: Snapshot) -> bool:
-    return time.monotonic() - kept.counted >= _REST * kept.cost or size(connection) > _GROWN * made.size
+    return time.monotonic() - kept.counted >= _REST * kept.cost or size(connection).outgrows(made.size, _GROWN)
 
 
 def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
     """Count anew where anything changed; `new`: what is kept was counted just now, but for the other ways of counting."""
     try:
-        begun = time.monotonic()
+        begun = time.thread_time()
         made = kept.snapshot
         if not new:
             with engine.connect() as connection:
@@ -161,7 +162,8 @@ def _again(engine: Engine, kept: _Kept, new: bool = False) -> None:
         for mode in MODES:
             made.counted(mode)
         kept.snapshot, kept.counted = made, time.monotonic()
-        kept.cost = kept.counted - begun
+        # Of the processor: a count beside much else takes longer without weighing more.
+        kept.cost = time.thread_time() - begun
         with engine.begin() as connection:
             store(connection, Stored(made.made_at, made.stamp, made.least, made.rows, made.forced))
     except EndingError:

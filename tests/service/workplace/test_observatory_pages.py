@@ -16,7 +16,7 @@ from typing import Any
 import openpyxl
 import pypdfium2
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text, update
 
 from model.analyser import Analyser
 from service.database import connect_database
@@ -32,6 +32,7 @@ from service.slots import Slots
 from service.state import State
 from service.workplace.choices import choose
 from service.workplace.keys import create_key
+from service.workplace.schema import ITEMS
 from tests.service.workplace.conftest import Place, Visitor, add_people
 from tests.service.workplace.looks import assert_accessible
 from tests.service.workplace.test_observatory import fill
@@ -230,6 +231,27 @@ def test_texts_that_arrive_are_counted_soon_and_a_few_in_their_time(base: Engine
         assert perf_counter() < end
         sleep(0.05)
     assert newest(base).rows.count == 18
+
+
+def test_what_was_counted_while_texts_waited_is_counted_anew_at_the_last(base: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demonstration arrives at once and is read over a minute: counts made meanwhile would show « n. d. » long after."""
+    monkeypatch.setattr(snapshot, "_FRESH", 0.0)
+    monkeypatch.setattr(snapshot, "_REST", 1e9)
+    fill(base, 1, 20)
+    with base.begin() as connection:
+        waiting = list(connection.execute(select(ITEMS.c.id)).scalars())[:6]
+        connection.execute(update(ITEMS).where(ITEMS.c.level.is_(None)).values(level=0))
+        connection.execute(update(ITEMS).where(ITEMS.c.id.in_(waiting)).values(level=None))
+    assert (newest(base).rows.level < 0).sum() == 6
+    kept_in(base)
+    for id in waiting:
+        assert (newest(base).rows.level < 0).sum() == 6
+        with base.begin() as connection:
+            connection.execute(update(ITEMS).where(ITEMS.c.id == id).values(level=2))
+    end = perf_counter() + 120
+    while (newest(base).rows.level < 0).any():
+        assert perf_counter() < end
+        sleep(0.05)
 
 
 #: Asks for the figures of a database, then ends while they are counted once more.
