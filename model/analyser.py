@@ -68,7 +68,7 @@ class Analyser:
 
     @classmethod
     def load(cls, root: Path, name: str | None = None, trust: Trust | None = None) -> "Analyser":
-        """An analyser on the artefact `name` under `root` (default: the one that serves), warmed up.
+        """An analyser on the artefact `name` under `root` (default: the one that serves), ready for French texts.
 
         `trust`: the keys whose signature is believed, as for `model.store.load_artefact`.
 
@@ -80,8 +80,12 @@ class Analyser:
         threadpool_limits(limits=1, user_api="blas")
         encoder.warm_up()
         entities.warm_up()
-        language.warm_up()
         return analyser
+
+    @staticmethod
+    def warm_up() -> None:
+        """Load what texts that may not be French need: seconds that the first of them would wait, or be out of time for."""
+        language.warm_up()
 
     def predict(self, text: str, *, id: str | None = None, options: Options | None = None) -> Prediction:
         """The prediction of one text; a text that cannot be analysed gives status `error`, never an exception.

@@ -42,6 +42,10 @@ _NEEDED_WORDS: Final = 12
 _NEIGHBOUR: Final = 2
 
 
+#: A doubtful name, the forms of its words, and what is doubtful about it.
+_Doubted = tuple[str, tuple[frozenset[str], ...], Doubt]
+
+
 @dataclass(frozen=True, slots=True)
 class _Name:
     """A name of a practice: the forms of its words, and what is doubtful about it."""
@@ -54,13 +58,13 @@ class _Name:
     shadows: tuple[tuple[tuple[frozenset[str], ...], Doubt], ...] = ()
 
     @classmethod
-    def of(cls, entry: str, variant: str, doubts: Sequence[tuple[str, Doubt]]) -> "_Name":
+    def of(cls, entry: str, variant: str, doubts: "Sequence[_Doubted]") -> "_Name":
         """A name; its `shadows` are the doubtful names of the same practice that one of its forms is."""
         forms = name_forms(variant)
         if not forms:
             raise ValueError(f"Pratique {entry} : le nom {variant!r} ne contient aucun mot.")
-        doubt = next((doubt for name, doubt in doubts if name == variant), None)
-        others = [(name_forms(name), other) for name, other in doubts] if doubt is None else []
+        doubt = next((doubt for name, _, doubt in doubts if name == variant), None)
+        others = [(words, other) for _, words, other in doubts] if doubt is None else []
         shared = ((named, other) for named, other in others if len(named) == len(forms))
         shadows = tuple((named, other) for named, other in shared if all(map(frozenset.intersection, forms, named)))
         return cls(entry, forms, variant, doubt, shadows)
@@ -118,12 +122,12 @@ class PracticeFinder:
         self._homonyms: dict[str, regex.Pattern[str]] = {}
         self._rules: dict[Doubt, Rules] = {}
         for practice in practices:
-            doubts = [(name, doubt) for doubt in practice.doubtful for name in doubt.names]
+            doubts = [(name, name_forms(name), doubt) for doubt in practice.doubtful for name in doubt.names]
             if practice.homonyms:
                 self._homonyms[practice.id] = any_of(practice.homonyms)
             for doubt in practice.doubtful:
                 self._rules[doubt] = Rules(doubt, tuple(care_words))
-            names = sorted(practice.variants, key=lambda variant: all(variant != name for name, _ in doubts))
+            names = sorted(practice.variants, key=lambda variant: all(variant != name for name, *_ in doubts))
             for variant in names:  # a form of a doubtful name is doubtful
                 name = _Name.of(practice.id, variant, doubts)
                 self.names[practice.id, variant] = name

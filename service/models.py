@@ -146,6 +146,7 @@ class Models:
 def _tried(root: Path, name: str, keys: Keys) -> Analyser:
     """The analyser of a model that has answered once: what it loads late is loaded."""
     found = Analyser.load(root, name, keys.trust())
+    found.warm_up()
     found.predict(SAMPLES[0].text)
     return found
 

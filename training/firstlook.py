@@ -124,8 +124,9 @@ def fit_looks(
     glances = [passage_of(example.document) for example in everyone]
     own = PassageFeatures(3.0, 3.0, 3.0, 0.7, vector_weight=0.0)
     own.fit(glances[: len(learn)])
-    first, early = _look(own.unencoded(glances), texts)
-    second, late = _look(features.unencoded([example.view.whole for example in everyone]), texts)
+    seen = own.unencoded(glances), features.unencoded([example.view.whole for example in everyone])
+    with ThreadPoolExecutor(len(seen)) as pool:
+        (first, early), (second, late) = pool.map(_look, seen, (texts, texts))
     found = {}
     for point, level in levels.items():
         first.thresholds_[point], second.thresholds_[point] = limits = cascade(early, late, level)

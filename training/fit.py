@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -12,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, WindowHeads, mixing_inputs
+from model.classifier import WINDOW_HEADS, Classifier, LinearHeads, MixingHeads, RawScores, WindowHeads, mixing_inputs
 from model.context import affirmed as affirmed_rules
 from model.decide import Affirmed, OperatingPoint
 from model.document import mentioned_targets
@@ -38,6 +39,8 @@ from training.workers import give_back_memory
 
 _FOLDS: Final = 5
 _LEAST: Final = 40
+#: Folds that are learned at a time: while one cuts its texts in Python, the sparse products of the other have a processor.
+_SIDE_BY_SIDE: Final = 2
 #: Chosen on folds of unseen writers of the corpus (docs/modele.md says what was compared).
 SETTINGS: Final[dict[str, float]] = {
     "word_weight": 3.0,
@@ -156,9 +159,11 @@ def _learn(learn: Sequence[AnnotatedText], tune: Sequence[AnnotatedText], seed: 
     # What is read of the texts takes a gigabyte: it lives no longer than this function.
     examples = _examples(learn, "Lecture des textes", progress)
     tuning = _examples(tune, "Lecture des textes de réglage", progress)
-    inputs = _out_of_fold(examples, seed, progress)
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        whole = pool.submit(_fit_heads, examples)
+        inputs = _out_of_fold(examples, seed, progress, pool)
+        classifier = whole.result()
     truth = stacked_truth(examples)
-    classifier = _fit_heads(examples)
     classifier.mixing_heads.fit(inputs, truth)
     progress("Apprentissage", _FOLDS + 1, _FOLDS + 1)
     unseen = _unseen_logits(inputs, truth, examples, seed)
@@ -220,14 +225,19 @@ def _folds(examples: Sequence[Example], seed: int) -> list[set[str]]:
     return [set(writers[fold::count]) for fold in range(count)]
 
 
-def _out_of_fold(examples: Sequence[Example], seed: int, progress: Progress) -> Any:
+def _out_of_fold(examples: Sequence[Example], seed: int, progress: Progress, pool: Executor) -> Any:
     inputs: list[Any] = [None] * len(examples)
     folds = _folds(examples, seed)
-    for fold, held in enumerate(folds):
-        progress("Apprentissage", fold, len(folds) + 1)
+
+    def judged(held: set[str]) -> list[RawScores]:
         classifier = _fit_heads([example for example in examples if example.text.writer not in held])
+        return classifier.raw([example.view for example in examples if example.text.writer in held])
+
+    progress("Apprentissage", 0, len(folds) + 1)
+    for fold, (held, found) in enumerate(zip(folds, pool.map(judged, folds), strict=True)):
+        progress("Apprentissage", fold + 1, len(folds) + 1)
         chosen = [i for i, example in enumerate(examples) if example.text.writer in held]
-        for i, raw in zip(chosen, classifier.raw([examples[i].view for i in chosen]), strict=True):
+        for i, raw in zip(chosen, found, strict=True):
             inputs[i] = mixing_inputs(raw)
     return np.stack(inputs)
 
@@ -254,7 +264,9 @@ def unseen_probabilities(texts: Sequence[AnnotatedText], seed: int = 0, progress
         raise CorpusError(f"{len(texts)} texte(s) ; au moins {_LEAST} sont attendus, d'au moins deux rédacteurs.")
     with threadpool_limits(limits=1):
         examples = _examples(texts, "Lecture des textes", progress)
-        logits = _unseen_logits(_out_of_fold(examples, seed, progress), stacked_truth(examples), examples, seed)
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            inputs = _out_of_fold(examples, seed, progress, pool)
+        logits = _unseen_logits(inputs, stacked_truth(examples), examples, seed)
     return {head: expit(logits[:, place]) for place, head in enumerate(WINDOW_HEADS)}
 
 

@@ -70,7 +70,7 @@ def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progre
             if some:
                 measured["points_unseen_writers"] = _at_points(seen, found, unseen)
     if artefact.looks is not None:
-        measured["first_look"] = _first_look(analyser, seen, found)
+        measured["first_look"] = _first_look(seen, found)
     progress("Épreuve d'effacement", 0, 1)
     measured["deletion"] = deletion_test(seen, [one.prediction for one in found], analyser.predict)
     progress("Épreuve d'effacement", 1, 1)
@@ -78,12 +78,12 @@ def measure(artefact: Artefact, texts: Sequence[AnnotatedText], progress: Progre
     return Findings(measured | {"annotators": annotator_figures(texts)}, reference)
 
 
-def _first_look(analyser: Analyser, texts: Sequence[AnnotatedText], found: Sequence[Predicted]) -> dict[str, Any]:
+def _first_look(texts: Sequence[AnnotatedText], found: Sequence[Predicted]) -> dict[str, Any]:
     """What the cheap looks lose of the `test` texts at each operating point."""
     places = [place for place, text in enumerate(texts) if text.split == "test" and found[place].prediction.status == "ok"]
     measured = {}
     for point in OPERATING_POINTS:
-        spared = np.asarray([analyser.spares(texts[place].text, point) for place in places], dtype=bool)
+        spared = np.asarray([found[place].spared[point] for place in places], dtype=bool)
         levels = np.asarray([found[place].levels[point] for place in places], dtype=int)
         measured[point] = bounds(spared, levels).to_json()
     return measured

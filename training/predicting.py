@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from model.analyser import Analyser
+from model.labels import OPERATING_POINTS
 from model.records import Prediction
 from model.signing import Trust
 from model.store import Artefact
@@ -20,10 +21,13 @@ _AT_ONCE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """What an artefact says of a text: its prediction, and its level at each operating point."""
+    """What an artefact says of a text: its prediction, and at each operating point its level and whether cheap looks leave it
+    alone (nothing where the artefact has none).
+    """
 
     prediction: Prediction
     levels: dict[str, int]
+    spared: dict[str, bool]
 
 
 def predict_with_levels(
@@ -46,7 +50,13 @@ def predict_with_levels(
 
 
 def _of(analyser: Analyser) -> Callable[[AnnotatedText], Predicted]:
-    return lambda text: Predicted(analyser.predict(text.text, id=text.id), analyser.levels(text.text))
+    points = OPERATING_POINTS if analyser.artefact.looks is not None else ()
+
+    def predicted(text: AnnotatedText) -> Predicted:
+        spared = {point: analyser.spares(text.text, point) for point in points}
+        return Predicted(analyser.predict(text.text, id=text.id), analyser.levels(text.text), spared)
+
+    return predicted
 
 
 def _side_by_side(artefact: Artefact, texts: Sequence[AnnotatedText], count: int) -> Iterator[Predicted]:

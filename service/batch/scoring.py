@@ -67,7 +67,9 @@ def load_scorer(model: ModelFile, options: "Options") -> TextScorer:
     found = _manifest_hash(model.root, model.name)
     if found != model.sha256:
         raise ArtefactError(f"Le modèle {model.name} a changé dans {model.root} depuis le début de l'analyse.")
-    return scorer_of(Analyser.load(model.root, model.name, model.trust), options)
+    analyser = Analyser.load(model.root, model.name, model.trust)
+    analyser.warm_up()
+    return scorer_of(analyser, options)
 
 
 def scorer_of(analyser: "Analyser", options: "Options") -> TextScorer:

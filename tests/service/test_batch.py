@@ -23,6 +23,7 @@ import pytest
 from model.analyser import Analyser, Options
 from model.errors import BatchError
 from model.records import Prediction
+from model.store import Artefact
 from service.batch.engine import Job, run
 from service.batch.outputs import COLUMNS, Output
 from service.batch.records import Source
@@ -185,6 +186,19 @@ class Counting(Analyser):
         return super().predict(text, id=id, options=options)
 
 
+class Remembering(Analyser):
+    """An analyser that reads a text once: what is tried is what becomes of its answers."""
+
+    def __init__(self, artefact: Artefact) -> None:
+        super().__init__(artefact)
+        self.known: dict[str, Prediction] = {}
+
+    def predict(self, text: str, *, id: str | None = None, options: Options | None = None) -> Prediction:
+        if text not in self.known:
+            self.known[text] = super().predict(text, options=options)
+        return self.known[text].model_copy(update={"id": id})
+
+
 def test_a_text_met_again_has_the_answer_that_it_had(tmp_path: Path, artefacts: Path, analyser: Analyser) -> None:
     rows = [(str(n), text) for n, text in enumerate([OFFER, HARMLESS, OFFER, OFFER + " ", HARMLESS, OFFER])]
     counting = Counting(analyser.artefact)
@@ -201,8 +215,9 @@ def test_messy_listings_go_through_to_all_four_formats(tmp_path: Path, artefacts
         expected = [row[0].strip() for row in csv.reader(source, delimiter=";") if row][1:]
     assert len(expected) >= 300
     by_format = {}
+    remembering = Remembering(analyser.artefact)
     for ending in ("csv", "jsonl", "parquet", "xlsx"):
-        report = run(job(LISTINGS, tmp_path / f"out.{ending}", artefacts), analyser=analyser)
+        report = run(job(LISTINGS, tmp_path / f"out.{ending}", artefacts), analyser=remembering)
         rows = read_output(tmp_path / f"out.{ending}")
         assert report.rows == len(rows) == len(expected)
         by_format[ending] = [(str(row["id"]), row["status"]) for row in rows]
@@ -217,7 +232,7 @@ def test_messy_listings_go_through_to_all_four_formats(tmp_path: Path, artefacts
 
 
 def test_many_rows_in_several_processes_give_the_same(tmp_path: Path, artefacts: Path) -> None:
-    rows = [(str(n), f"{OFFER if n % 9 == 0 else HARMLESS} Annonce numéro {n}.") for n in range(430)]
+    rows = [(str(n), f"{OFFER if n % 9 == 0 else HARMLESS} Annonce numéro {n}.") for n in range(215)]
     source = write_input(tmp_path / "in.jsonl", rows)
     run(job(source, tmp_path / "one.jsonl", artefacts, workers=1))
     run(job(source, tmp_path / "two.jsonl", artefacts, workers=2))

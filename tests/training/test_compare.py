@@ -21,7 +21,7 @@ from training.textcat import Recipe, TextcatWork, run_textcat
 @pytest.fixture(scope="module")
 def few(corpus: list[AnnotatedText]) -> list[AnnotatedText]:
     """A part of the corpus, all splits and writers."""
-    return corpus[::23]
+    return corpus[::46]
 
 
 @pytest.fixture(scope="module")

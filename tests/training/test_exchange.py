@@ -91,10 +91,12 @@ def test_a_round_trip_loses_nothing(tmp_path: Path, name: str, texts: list[Annot
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_whole_corpus_comes_back(tmp_path: Path, name: str, corpus: list[AnnotatedText]) -> None:
     target = tmp_path / "corpus"
-    export_corpus(corpus, target, name)
+    # spaCy makes its own words of each text, a dozen times slower than the others.
+    texts = corpus[::4] if name == "docbin" else corpus
+    export_corpus(texts, target, name)
     read = import_corpus(target, name)
     assert read.faults == ()
-    assert list(read.texts) == corpus
+    assert list(read.texts) == texts
 
 
 def test_doccano_counts_utf16_units(tmp_path: Path) -> None:

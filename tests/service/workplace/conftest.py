@@ -1,5 +1,6 @@
 """Databases of both kinds, made by the migrations; people; a running workplace; browsers signed in."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from service.workplace.people import ROLES, Person, Role, add_user, new_user
 from service.workplace.sessions import find_session, open_session
 from tests.service.conftest import free_port, start
 from tests.service.workplace.postgres import cluster, run_sql
+from tests.service.workplace.volume import hundred_thousand
 from training.corpus import AnnotatedText
 
 PASSWORD = "une phrase que personne ne tape"
@@ -47,6 +49,13 @@ def base(blank: Path, tmp_path: Path) -> Iterator[Engine]:
     engine = connect_database(f"sqlite:///{path}")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database of 100,000 texts, one for all processes of a run: to be copied, never written."""
+    own = tmp_path_factory.getbasetemp()
+    return hundred_thousand(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ from tests.service.workplace.conftest import Place, Visitor, add_people
 from tests.service.workplace.looks import assert_accessible
 from tests.service.workplace.test_observatory import fill
 from tests.service.workplace.volume import fill as fill_many
+from tests.service.workplace.volume import replace_with
 from tests.timing import quickest
 
 
@@ -134,8 +135,11 @@ def test_a_value_is_followed_with_the_keyboard_alone(observed: Place, browser: o
     assert page.get_by_text("Une seule valeur est suivie").is_visible()
 
 
-def test_a_hundred_thousand_texts_do_not_slow_the_page(place: Place, record_property: Callable[[str, object], None]) -> None:
-    fill_many(place.engine, 100_000)
+def test_a_hundred_thousand_texts_do_not_slow_the_page(
+    place: Place, volume: Path, record_property: Callable[[str, object], None]
+) -> None:
+    replace_with(place.engine, volume)
+    place.people = add_people(place.engine)
     boss = place.visitor("administrator")
     assert boss.post("/observatoire/seuil", {"least": "5"}).status_code == 303
     # Until each way of counting is counted.
@@ -182,8 +186,8 @@ def test_the_usual_answer_is_ready_before_anybody_asks(place: Place, analyser: A
     assert answer_of(state, Wanted()) is next(iter(kept.values()))
 
 
-def test_counting_a_hundred_thousand_texts_is_a_matter_of_seconds(base: Engine) -> None:
-    fill_many(base, 100_000)
+def test_counting_a_hundred_thousand_texts_is_a_matter_of_seconds(base: Engine, volume: Path) -> None:
+    replace_with(base, volume)
 
     def counted() -> Snapshot:
         with base.connect() as connection:
@@ -198,7 +202,7 @@ def test_counting_a_hundred_thousand_texts_is_a_matter_of_seconds(base: Engine) 
 
 def test_a_process_that_starts_shows_the_last_count_at_once_with_its_date(base: Engine) -> None:
     """The first answer does not wait for a count: it is that of before, which says when it was made, then the new one."""
-    fill_many(base, 20_000)
+    fill_many(base, 6_000)
     before = newest(base)
     kept_in(base)
     fill(base, 4)
@@ -206,11 +210,11 @@ def test_a_process_that_starts_shows_the_last_count_at_once_with_its_date(base: 
     first = newest(again)
     # Of this thread: another one counts anew meanwhile.
     assert quickest(lambda: sheets_of(Answer(first, Wanted()), None), 0.3) < 0.3
-    assert (first.made_at, first.rows.count) == (before.made_at, 20_000)
+    assert (first.made_at, first.rows.count) == (before.made_at, 6_000)
     assert first.counted("texts").totals["flagged"].counts.tolist() == before.counted("texts").totals["flagged"].counts.tolist()
-    while newest(again).rows.count == 20_000:
+    while newest(again).rows.count == 6_000:
         sleep(0.05)
-    assert newest(again).rows.count == 20_240
+    assert newest(again).rows.count == 6_240
     again.dispose()
 
 

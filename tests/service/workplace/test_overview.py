@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from threading import Event
 from time import perf_counter, sleep
 
@@ -19,7 +20,7 @@ from service.workplace.plots import Figure, load_figure, overview_figures
 from service.workplace.schema import ITEMS
 from service.workplace.times import local_day, midnight, now
 from tests.service.workplace.made import add, prediction, say, unsure
-from tests.service.workplace.volume import fill
+from tests.service.workplace.volume import replace_with
 from tests.timing import quickest
 
 People = dict[Role, Person]
@@ -166,8 +167,8 @@ def test_a_very_old_figure_is_waited_for(base: Engine) -> None:
     assert recent.get(base, "x", lambda: 2) == 2
 
 
-def test_hundred_thousand_texts_are_counted_fast(base: Engine) -> None:
-    fill(base, 100_000)
+def test_hundred_thousand_texts_are_counted_fast(base: Engine, volume: Path) -> None:
+    replace_with(base, volume)
     with base.connect() as connection:
         assert count_all(connection).texts == 100_000
         assert quickest(lambda: count_all(connection), 2, perf_counter) < 2

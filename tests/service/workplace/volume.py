@@ -1,8 +1,11 @@
 """Many texts at once, made of those of the corpus, with values that the queue filters and sorts on; no model is needed."""
 
+import fcntl
 import json
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from model.labels import CHANNEL_IDS, INDICATOR_IDS
-from service.database import sha256_text
+from service.database import open_database, sha256_text
 from service.workplace.schema import ITEM_PRACTICES, ITEM_SIGNS, ITEMS
 from service.workplace.times import now
 
@@ -94,6 +97,28 @@ def fill(engine: Engine, count: int, seed: int = 1) -> list[str]:
     if lot:
         write()
     return ids
+
+
+def hundred_thousand(shared: Path) -> Path:
+    """A SQLite database of 100,000 texts in this folder, filled by the first process of the run that asks (a minute)."""
+    path = shared / "hundred_thousand.db"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            building = path.with_suffix(".building")
+            engine = open_database(f"sqlite:///{building}")
+            fill(engine, 100_000)
+            engine.dispose()
+            with closing(sqlite3.connect(building)) as whole:
+                whole.execute("pragma wal_checkpoint(truncate)")  # all of it in one file
+            building.rename(path)
+    return path
+
+
+def replace_with(engine: Engine, path: Path) -> None:
+    """Put all of a SQLite database in the place of what an open one holds."""
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(str(engine.url.database))) as target:
+        source.backup(target)
 
 
 def fill_unread(engine: Engine, count: int) -> None:
