@@ -253,6 +253,20 @@ def add_line(trusted: Path, verb: Verb, key: PublicKey, note: str) -> None:
         raise SigningError(f"VIGIE_TRUSTED_KEYS={trusted} : fichier impossible à écrire ({error.strerror}).") from error
 
 
+def _trust_first(trusted: Path, key: PublicKey) -> None:
+    # It takes its name with its line in it: another process that finds it empty would say that nobody is trusted.
+    temporary = trusted.with_name(f".{trusted.name}.tmp-{os.getpid()}")
+    try:
+        add_line(temporary, "trusted", key, "clé faite à la première utilisation")
+        with contextlib.suppress(FileExistsError):  # another process has just made it
+            os.link(temporary, trusted)
+    except OSError as error:
+        raise SigningError(f"VIGIE_TRUSTED_KEYS={trusted} : fichier impossible à écrire ({error.strerror}).") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def operator_key(private: Path = PRIVATE, trusted: Path = TRUSTED) -> SigningKey:
     """The key that signs here, which this installation must trust; on a machine that has no keys at all, both are made.
 
@@ -270,7 +284,7 @@ def operator_key(private: Path = PRIVATE, trusted: Path = TRUSTED) -> SigningKey
             new_key(private)
     key = read_key(private)
     if not trusted.exists():
-        add_line(trusted, "trusted", key.public, "clé faite à la première utilisation")
+        _trust_first(trusted, key.public)
     if read_trust(trusted).trusted(key.public.id) is None:
         raise SigningError(
             f"La clé {key.public.id} de {private} n'est pas de confiance, ou elle est révoquée ({trusted}) : ce qu'elle signe "

@@ -400,6 +400,24 @@ def together() -> Iterator[list["subprocess.Popen[str]"]]:
         process.wait()
 
 
+def test_the_first_trusted_key_is_seen_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may look at any moment, the one when a file is made and not yet written among them."""
+    trusted, real = tmp_path / "cles.txt", os.open
+    seen: list[str | None] = []
+
+    def opened(path: Path, *more: Any) -> int:
+        descriptor = real(path, *more)
+        seen.append(trusted.read_text(encoding="utf-8") if trusted.exists() else None)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", opened)
+    key = operator_key(tmp_path / "k.pem", trusted)
+    assert len(seen) >= 2
+    assert "" not in seen
+    assert key.public.written in trusted.read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cles.txt", "k.pem"]
+
+
 def test_processes_that_need_a_first_key_at_once_get_the_same(tmp_path: Path, together: list["subprocess.Popen[str]"]) -> None:
     script = f"from pathlib import Path; from model.signing import Keys; root = Path({str(tmp_path)!r})\n"
     script += "print(Keys(root / 'k.pem', root / 'cles.txt').signer().public.id)"
