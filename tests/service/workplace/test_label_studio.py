@@ -72,9 +72,10 @@ def keyed(place: Place, *scopes: str, basic: bool = False, role: Role = "analyst
 
 
 def records(place: Place) -> list[Decided]:
+    """All decisions, oldest first."""
     with place.engine.connect() as connection:
         items = connection.execute(select(ITEMS.c.id)).scalars().all()
-        return [decided for id in items for decided in decisions_of(connection, id)]
+        return sorted((one for id in items for one in decisions_of(connection, id)), key=lambda one: one.number)
 
 
 def test_a_key_is_needed_and_may_only_do_what_it_may(each_place: Place) -> None:
