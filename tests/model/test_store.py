@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -133,6 +134,16 @@ def plant(folder: Path, marker: Path) -> None:
     """Put a trap in the place of the classifier and make the manifest vouch for it."""
     (folder / CLASSIFIER).write_bytes(pickle.dumps(Trap(marker)))
     change(folder, lambda manifest: manifest["files"].update({CLASSIFIER: sha256_of(folder / CLASSIFIER)}))
+
+
+def test_an_artefact_of_before_whose_object_joblib_keeps_itself_is_read(root: Path, classifier: Classifier) -> None:
+    folder = root / NAME
+    joblib.dump(classifier, folder / CLASSIFIER, compress=3)
+    change(folder, lambda manifest: manifest["files"].update({CLASSIFIER: sha256_of(folder / CLASSIFIER)}))
+    views = [view(read_document(text)) for text in TEXTS[:2]]
+    found = load_artefact(root, trust=TRUST).classifier
+    for one, other in zip(found.score(views), classifier.score(views), strict=True):
+        np.testing.assert_array_equal(one.logits, other.logits)
 
 
 def test_a_saved_artefact_comes_back_with_the_same_scores(saved: Path, classifier: Classifier) -> None:
