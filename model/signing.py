@@ -257,6 +257,7 @@ def _trust_first(trusted: Path, key: PublicKey) -> None:
     # It takes its name with its line in it: another process that finds it empty would say that nobody is trusted.
     temporary = trusted.with_name(f".{trusted.name}.tmp-{os.getpid()}")
     try:
+        temporary.unlink(missing_ok=True)  # of a process that was killed here: its line would be trusted too
         add_line(temporary, "trusted", key, "clé faite à la première utilisation")
         with contextlib.suppress(FileExistsError):  # another process has just made it
             os.link(temporary, trusted)

@@ -144,6 +144,8 @@ def deducible(counted: Counted, calendar: Calendar, possible: Counts | None = No
     while doubtful.size > 1:  # many at once: pushed together, first down, then up, most part
         before = doubtful.size
         for sign in (1.0, -1.0):
+            if not doubtful.size:
+                break
             goal = np.zeros(width)
             goal[doubtful] = sign
             found = _reach(goal, given, least, greatest)
